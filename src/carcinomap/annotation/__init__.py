@@ -1,0 +1,28 @@
+"""What people drew on a slide, and what the drawn regions mean.
+
+A pathologist's outlines are the truth that a model learns from and is measured against, and
+they come as people leave them: one class spelt four ways, outlines that cross themselves,
+arrows and strokes between the regions, holes that stick out of what they are cut from. This
+room turns such a file into labelled polygons (``Annotation``) and accounts for every region
+of it: it is an area, or it is a hole, or a note says why it is neither. What the labels mean
+is the class scheme's business (``ClassScheme``) alone, so that one file serves several
+questions.
+
+Everything is in level-0 pixels. There is never a mask of a whole slide: ``label_image`` draws
+the window it is asked for, at the scale it is asked for.
+"""
+
+from carcinomap.annotation.annotations import Annotation, AnnotationSet, Note
+from carcinomap.annotation.imagescope import ANNOTATION_SUFFIXES, read_annotations
+from carcinomap.annotation.scheme import IGNORE, ClassScheme, TissueClass
+
+__all__ = [
+    "ANNOTATION_SUFFIXES",
+    "IGNORE",
+    "Annotation",
+    "AnnotationSet",
+    "ClassScheme",
+    "Note",
+    "TissueClass",
+    "read_annotations",
+]

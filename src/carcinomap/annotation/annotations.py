@@ -1,0 +1,194 @@
+"""The annotated regions of one slide."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from shapely import STRtree
+
+from carcinomap.annotation.drawing import Window
+from carcinomap.annotation.geometry import Area
+from carcinomap.annotation.scheme import IGNORE, ClassScheme
+from carcinomap.errors import InputError
+
+NoteKind = Literal["repaired", "hole", "stray hole", "open line", "arrow", "no area", "other type"]
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A labelled region.
+
+    Attributes:
+        label: As the file spells it; what it means is the class scheme's business.
+        geometry: Its area in level-0 pixels, valid, holes as interiors.
+    """
+
+    label: str
+    geometry: Area
+
+
+@dataclass(frozen=True)
+class Note:
+    """What happened to regions that did not simply become annotations.
+
+    Attributes:
+        kind: ``repaired`` regions are annotations or holes all the same; a ``hole`` is cut out
+            of its annotation; regions of all other kinds are left out.
+        message: For people; names the region.
+        count: How many regions it speaks of.
+    """
+
+    kind: NoteKind
+    message: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class AnnotationSet:
+    """The annotated regions of one slide, in the order of the file.
+
+    Attributes:
+        annotations: Later ones lie on top of earlier ones.
+        notes: What was repaired, cut out, or left out.
+        source: The file they were read from.
+        mpp: Microns per pixel that the file claims: to be checked against the slide, never used.
+    """
+
+    annotations: tuple[Annotation, ...]
+    notes: tuple[Note, ...] = ()
+    source: Path | None = None
+    mpp: float | None = None
+
+    @classmethod
+    def empty(cls) -> "AnnotationSet":
+        """Return the annotations of a slide on which nothing is drawn."""
+        return cls(())
+
+    def __len__(self) -> int:
+        return len(self.annotations)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without the index: another process builds its own faster than it unpickles one.
+        return AnnotationSet, (self.annotations, self.notes, self.source, self.mpp)
+
+    @property
+    def regions(self) -> int:
+        """How many regions the file has: annotations, holes, and those left out."""
+        apart = sum(note.count for note in self.notes if note.kind != "repaired")
+        return len(self.annotations) + apart
+
+    @cached_property
+    def _tree(self) -> STRtree:
+        return STRtree([annotation.geometry for annotation in self.annotations])
+
+    @cached_property
+    def _counts(self) -> Mapping[str, int]:
+        return Counter(annotation.label for annotation in self.annotations)
+
+    def labels(self) -> dict[str, int]:
+        """Return every label, as the file spells it, with the number of its annotations."""
+        return dict(self._counts)
+
+    def check(self, scheme: ClassScheme) -> None:
+        """Make sure that the scheme says what every label means.
+
+        Raises:
+            InputError: Some labels are unknown and the scheme calls that an error; names the
+                file, the labels, their counts and the nearest known spelling.
+        """
+        if scheme.unknown != "error":
+            return
+        unknown = {label: n for label, n in self._counts.items() if not scheme.knows(label)}
+        if not unknown:
+            return
+        raise InputError(
+            f"{self.source or 'annotations'}: labels that are in no class:\n"
+            + "\n".join(_unknown(label, count, scheme) for label, count in unknown.items())
+            + f"\nThe classes are {', '.join(scheme.names)}. Name the labels under `aliases` or "
+            "`ignore` in a classes.yaml (--classes), or say there `unknown: ignore`."
+        )
+
+    def polygons(self, scheme: ClassScheme) -> list[tuple[int, Area]]:
+        """Return (class index or ``IGNORE``, area), in file order, without regions of interest.
+
+        Raises:
+            InputError: As ``check``.
+        """
+        self.check(scheme)
+        return [
+            (scheme.value(annotation.label), annotation.geometry)
+            for annotation in self.annotations
+            if not scheme.is_roi(annotation.label)
+        ]
+
+    def regions_of_interest(self, scheme: ClassScheme) -> list[Area]:
+        """Return the areas outside which nothing counts; none means that all of it counts."""
+        return [
+            annotation.geometry
+            for annotation in self.annotations
+            if scheme.is_roi(annotation.label)
+        ]
+
+    def areas(self, scheme: ClassScheme) -> dict[str, float]:
+        """Return the summed areas of the outlines of every class, in level-0 px².
+
+        Outlines that overlap count twice, and regions of interest or ignored ones not at all.
+
+        Raises:
+            InputError: As ``check``.
+        """
+        areas = dict.fromkeys(scheme.names, 0.0)
+        for index, geometry in self.polygons(scheme):
+            if index != IGNORE:
+                areas[scheme.names[index]] += float(geometry.area)
+        return areas
+
+    def label_image(
+        self, x: float, y: float, width: int, height: int, scale: float, scheme: ClassScheme
+    ) -> npt.NDArray[np.uint8]:
+        """Draw a window.
+
+        Pixel (i, j) has the class of the last annotation that contains its centre, at
+        ``x + (j + ½) · scale, y + (i + ½) · scale``.
+
+        Args:
+            x: Left edge in level-0 pixels.
+            y: Upper edge in level-0 pixels.
+            width: Columns of output pixels.
+            height: Rows of output pixels.
+            scale: Level-0 pixels per output pixel: the mpp asked for / the slide's.
+            scheme: What the labels mean.
+
+        Returns:
+            uint8 ``(height, width)``: class indices; 0 where nothing is drawn; ``IGNORE`` in
+            ignored regions, and outside the regions of interest of a slide that has any.
+
+        Raises:
+            InputError: As ``check``.
+        """
+        self.check(scheme)
+        window = Window(x, y, width, height, scale)
+        hits = np.sort(self._tree.query(shapely.box(*window.bounds())))
+        here = [self.annotations[hit] for hit in hits]
+        painted = [
+            (annotation.geometry, scheme.value(annotation.label))
+            for annotation in here
+            if not scheme.is_roi(annotation.label)
+        ]
+        pixels = window.draw(painted)
+        if any(scheme.is_roi(label) for label in self._counts):
+            interest = [(a.geometry, 1) for a in here if scheme.is_roi(a.label)]
+            pixels[window.draw(interest) == 0] = IGNORE
+        return pixels
+
+
+def _unknown(label: str, count: int, scheme: ClassScheme) -> str:
+    name = repr(label) if label else '"" (no label at all)'
+    regions = "1 region" if count == 1 else f"{count:,} regions"
+    return f"  {name}: {regions}{scheme.suggestion(label)}"

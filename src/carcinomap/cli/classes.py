@@ -1,0 +1,20 @@
+"""The option ``--classes``, the same in every command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from carcinomap.annotation import ClassScheme
+
+ClassesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--classes", help="YAML file that names the classes; BACH's four where none is given."
+    ),
+]
+
+
+def read_classes(path: Path | None) -> ClassScheme | None:
+    """Read the file of ``--classes``, if one was given."""
+    return None if path is None else ClassScheme.from_yaml(path)

@@ -1,0 +1,201 @@
+"""What all commands share: options from settings, `--json`, `--quiet`, errors and exit codes.
+
+A command is a function with typed arguments. One of them may be a settings object: it becomes an
+option for each of its fields. The function returns an ``Outcome``.
+"""
+
+import errno
+import functools
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from rich.console import Console, RenderableType
+
+from carcinomap.errors import CarcinomapError, InputError
+from carcinomap.progress import set_quiet
+from carcinomap.settings import Settings
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command has to say.
+
+    Attributes:
+        data: For `--json`.
+        text: For people.
+        failed: Whether part of the work failed: exit code 1.
+        notes: What a user should know besides; shown on standard error.
+    """
+
+    data: Any
+    text: RenderableType
+    failed: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Common:
+    """The options that every command has.
+
+    Attributes:
+        seed: Seed of everything random.
+        workers: Threads or processes to use; None lets the command choose.
+    """
+
+    seed: int
+    workers: int | None
+
+
+_COMMON: dict[str, Any] = {
+    "seed": (Annotated[int, typer.Option(min=0, help="Seed of everything random.")], 0),
+    "workers": (
+        Annotated[
+            int | None,
+            typer.Option(min=0, help="Threads or processes that work at once (chosen by itself)."),
+        ],
+        None,
+    ),
+    "json": (
+        Annotated[bool, typer.Option("--json", help="Print the result as JSON.")],
+        False,
+    ),
+    "quiet": (
+        Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars and no notes.")],
+        False,
+    ),
+}
+
+
+def command(app: typer.Typer) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
+    """Add a function to the app as a command."""
+
+    def decorate(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
+        parameters = inspect.signature(function, eval_str=True).parameters
+        settings = next(
+            (n for n, p in parameters.items() if _is_settings(p.annotation)),
+            None,
+        )
+        fields = parameters[settings].annotation.model_fields if settings else {}
+
+        @functools.wraps(function)
+        def run(**values: Any) -> None:
+            as_json, quiet = values.pop("json"), values.pop("quiet")
+            set_quiet(quiet or as_json)
+            with_exit_code(lambda: _call(function, parameters, settings, values), as_json, quiet)
+
+        own = [p for p in parameters.values() if p.name != settings and p.annotation is not Common]
+        options = [_option(name, field) for name, field in fields.items()]
+        common = [
+            _parameter(name, annotation, default)
+            for name, (annotation, default) in _COMMON.items()
+            if name not in fields
+        ]
+        run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *options, *common]]
+        )
+        app.command()(run)
+        return function
+
+    return decorate
+
+
+def _call(
+    function: Callable[..., Outcome],
+    parameters: Mapping[str, inspect.Parameter],
+    settings: str | None,
+    values: dict[str, Any],
+) -> Outcome:
+    """Gather what typer gives into the objects that the function takes."""
+    arguments = {name: values[name] for name in parameters if name in values}
+    if settings is not None:
+        kind = parameters[settings].annotation
+        given = {name: values[name] for name in kind.model_fields}
+        arguments[settings] = _settings(kind, given)
+    for name, parameter in parameters.items():
+        if parameter.annotation is Common:
+            arguments[name] = Common(values["seed"], values["workers"])
+    return function(**arguments)
+
+
+def _settings(kind: type[Settings], values: dict[str, Any]) -> Settings:
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        problems = [
+            f"--{str(fault['loc'][0]).replace('_', '-')} {fault['input']}: {fault['msg']}"
+            if fault["loc"]
+            else fault["msg"].removeprefix("Value error, ")
+            for fault in error.errors()
+        ]
+        raise InputError("\n".join(problems)) from error
+
+
+def _is_settings(annotation: Any) -> bool:
+    return inspect.isclass(annotation) and issubclass(annotation, Settings)
+
+
+def _option(name: str, field: FieldInfo) -> inspect.Parameter:
+    """Turn a field of a settings object into an option."""
+    annotation = Annotated[field.annotation, typer.Option(help=field.description)]  # type: ignore[name-defined]
+    return _parameter(name, annotation, field.get_default(call_default_factory=True))
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
+    )
+
+
+def with_exit_code(call: Callable[[], Outcome], as_json: bool, quiet: bool) -> None:
+    """Run a command; show what it says; leave with its exit code, never with a traceback.
+
+    Raises:
+        typer.Exit: With 1 (failed), 2 (wrong usage or input) or 130 (interrupted).
+    """
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        outcome = call()
+    except CarcinomapError as error:
+        errors.print(f"error: {error}", style="red", markup=False)
+        raise typer.Exit(error.exit_code) from error
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            _hush()
+            raise typer.Exit(1) from error
+        errors.print(f"error: {_explain(error)}", style="red", markup=False)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as interrupt:
+        errors.print("interrupted")
+        raise typer.Exit(INTERRUPTED) from interrupt
+    if not quiet:
+        for note in outcome.notes:
+            errors.print(f"note: {note}", style="yellow", markup=False)
+    if as_json:
+        sys.stdout.write(json.dumps(outcome.data, indent=2, ensure_ascii=False) + "\n")
+    else:
+        Console(highlight=False).print(outcome.text)
+    if outcome.failed:
+        raise typer.Exit(1)
+
+
+def _explain(error: OSError) -> str:
+    """Say what the operating system refused."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" ({error.filename})" if error.filename else ""
+        return f"no space left on the disk of the output{where}; nothing half-written was kept"
+    return str(error)
+
+
+def _hush() -> None:
+    """Point standard output nowhere, so that closing it does not fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,39 @@
+"""``carcinomap evaluate``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from carcinomap.cli.classes import ClassesOption, read_classes
+from carcinomap.cli.command import Outcome
+
+
+def evaluate(
+    truth: Annotated[
+        Path, typer.Argument(help="Folder of annotated slides, a CSV table, or one slide.")
+    ],
+    predictions: Annotated[Path, typer.Option(help="Folder of class maps.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for scores.json and report.html.")
+    ],
+    classes: ClassesOption = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Folder of the annotations, if they lie apart.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the scores.")] = False,
+) -> Outcome:
+    """Compare class maps with annotations.
+
+    Example: `carcinomap evaluate SLIDES/ --predictions maps/ --output scores/`
+
+    Prints IoU, Dice, precision and recall; the pictures are in scores/report.html.
+    """
+    from carcinomap.cohort import read_cohort  # noqa: PLC0415
+    from carcinomap.evaluation import evaluate_cohort, score_table  # noqa: PLC0415
+
+    cohort = read_cohort(truth, annotations)
+    scores = evaluate_cohort(cohort, predictions, output, read_classes(classes), overwrite)
+    return Outcome(
+        scores.to_dict(), score_table(scores), failed=bool(scores.failures), notes=cohort.notes
+    )

@@ -1,0 +1,98 @@
+"""``carcinomap inspect``."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.table import Table
+
+from carcinomap.annotation import ANNOTATION_SUFFIXES, ClassScheme
+from carcinomap.cli.classes import ClassesOption, read_classes
+from carcinomap.cli.command import Common, Outcome
+from carcinomap.cohort import describe_annotation, describe_slide
+from carcinomap.errors import CarcinomapError, existing_file
+from carcinomap.slide import is_slide_file
+
+
+def inspect(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Slides, annotations, class maps, models, or folders of slides."),
+    ],
+    common: Common,
+    classes: ClassesOption = None,
+    mpp: Annotated[
+        float | None, typer.Option(help="Microns per level-0 pixel; overrides what a slide says.")
+    ] = None,
+) -> Outcome:
+    """Show what is in a slide, an annotation, a class map or a model.
+
+    Example: `carcinomap inspect new.svs`
+
+    A slide's pixels are really read. An annotation of the same name beside it is read too.
+    """
+    scheme = read_classes(classes)
+    paths = [file for path in files for file in _expand(path)]
+
+    def look(path: Path) -> dict[str, Any] | CarcinomapError:
+        try:
+            return _describe(path, scheme, mpp)
+        except CarcinomapError as error:
+            return error
+
+    with ThreadPoolExecutor(common.workers or 1) as pool:
+        found = list(pool.map(look, paths))
+    errors = [one for one in found if isinstance(one, CarcinomapError)]
+    if errors and len(paths) == 1:
+        raise errors[0]
+    data = [
+        {"file": str(path), "error": str(one)} if isinstance(one, CarcinomapError) else one
+        for path, one in zip(paths, found, strict=True)
+    ]
+    tables = Group(*(_table(path, one) for path, one in zip(paths, data, strict=True)))
+    return Outcome(data[0] if len(data) == 1 else data, tables, failed=bool(errors))
+
+
+def _expand(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.is_file() and is_slide_file(file))
+
+
+def _describe(path: Path, scheme: ClassScheme | None, mpp: float | None) -> dict[str, Any]:
+    """Say what a file is, by its name, and what is in it."""
+    existing_file(path, "slide, annotation, class map or model")
+    if path.suffix.lower() in ANNOTATION_SUFFIXES:
+        return {"file": str(path), **describe_annotation(path, scheme, mpp)}
+    if path.suffix == ".safetensors":
+        from carcinomap.model import load_model  # noqa: PLC0415
+
+        return {"file": str(path), **json.loads(load_model(path).spec.to_json())}
+    if path.name.endswith(".ome.tif"):
+        from carcinomap.segmentation.describe import describe_class_map  # noqa: PLC0415
+
+        return {"file": str(path), **describe_class_map(path)}
+    return {"file": str(path), **describe_slide(path, scheme, mpp)}
+
+
+def _table(path: Path, data: dict[str, Any]) -> Table:
+    table = Table(title=str(path), title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for key, value in data.items():
+        if key != "file":
+            table.add_row(key.replace("_", " "), _cell(value))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{key}: {_cell(inner)}" for key, inner in value.items()) or "none"
+    if isinstance(value, list):
+        return "\n".join(map(_cell, value)) or "none"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "not known" if value is None else str(value)

@@ -1,0 +1,50 @@
+"""The command ``carcinomap``."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from carcinomap.cli import demo, evaluate, inspect, segment, train
+from carcinomap.cli.command import INTERRUPTED, command
+from carcinomap.version import __version__
+
+app = typer.Typer(
+    name="carcinomap",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for function in (train.train, segment.segment, evaluate.evaluate, inspect.inspect, demo.demo):
+    command(app)(function)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"carcinomap {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def carcinomap(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Map cancer in histopathology whole-slide images.
+
+    Outline regions on a few slides, **train** a model from them, **segment** new slides with it,
+    **evaluate** the maps against outlines. Try it all with `carcinomap demo --output demo/`.
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

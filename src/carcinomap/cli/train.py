@@ -1,0 +1,50 @@
+"""``carcinomap train``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from carcinomap.cli.classes import ClassesOption, read_classes
+from carcinomap.cli.command import Outcome
+from carcinomap.training import TrainingSettings
+
+
+def train(
+    cohort: Annotated[
+        Path, typer.Argument(help="Folder of slides with annotations beside them, or a CSV table.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
+    settings: TrainingSettings,
+    classes: ClassesOption = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Folder of the annotations, if they lie apart.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start the run anew.")] = False,
+) -> Outcome:
+    """Train a model on annotated slides.
+
+    Example: `carcinomap train SLIDES/ --output runs/first`
+
+    SLIDES/ holds NAME.svs with NAME.xml. The model is runs/first/model.safetensors; watch the
+    training with `tensorboard --logdir runs/first/logs`.
+    """
+    from carcinomap.cohort import read_cohort  # noqa: PLC0415
+    from carcinomap.training import train as train_model  # noqa: PLC0415
+
+    result = train_model(
+        read_cohort(cohort, annotations),
+        output,
+        settings,
+        read_classes(classes),
+        resume=resume,
+        overwrite=overwrite,
+    )
+    data = {"model": str(result.model), "steps": result.steps, "scores": dict(result.scores)}
+    iou = ", ".join(f"{name} {value:.3f}" for name, value in result.scores["iou"].items())
+    text = (
+        f"{result.steps} steps; best validation mean IoU {result.scores['mean_iou']:.3f} "
+        f"at step {result.scores['step']} ({iou})\n{result.model}"
+    )
+    return Outcome(data, text, notes=result.notes)

@@ -1,0 +1,30 @@
+"""Which slide belongs to which patient, annotation and split; where to take patches from.
+
+A folder of ``NAME.svs`` + ``NAME.xml`` is a cohort with no configuration at all. A sampler says
+where a patch lies (a ``PatchKey``, plain numbers); what a patch is, it neither knows nor reads.
+"""
+
+from carcinomap.cohort.case import Case, Cohort
+from carcinomap.cohort.describe import describe_annotation, describe_slide
+from carcinomap.cohort.keys import PatchKey
+from carcinomap.cohort.reading import read_cohort
+from carcinomap.cohort.sampler import PatchSampler, grid_keys
+from carcinomap.cohort.sources import Block, PatchSource
+from carcinomap.cohort.split import spatial_block, split_by_patient
+from carcinomap.cohort.store import SlideStore
+
+__all__ = [
+    "Block",
+    "Case",
+    "Cohort",
+    "PatchKey",
+    "PatchSampler",
+    "PatchSource",
+    "SlideStore",
+    "describe_annotation",
+    "describe_slide",
+    "grid_keys",
+    "read_cohort",
+    "spatial_block",
+    "split_by_patient",
+]

@@ -1,0 +1,95 @@
+"""What sampling needs to know of a case: its size, tissue, polygons, and where it may look."""
+
+from dataclasses import dataclass, replace
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from carcinomap.annotation import AnnotationSet, ClassScheme
+from carcinomap.cohort.case import Case
+from carcinomap.slide import TissueMask, find_tissue
+
+
+@dataclass(frozen=True)
+class Block:
+    """A level-0 rectangle."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def grown(self, margin: float) -> "Block":
+        """Return the block larger by ``margin`` on every side (smaller, if negative)."""
+        return Block(
+            self.left - margin, self.top - margin, self.right + margin, self.bottom + margin
+        )
+
+    def contains(self, x: float, y: float) -> bool:
+        """Say whether a point lies in the block."""
+        return self.left <= x < self.right and self.top <= y < self.bottom
+
+    def polygon(self) -> BaseGeometry:
+        """Return the block as a polygon."""
+        return shapely.box(self.left, self.top, self.right, self.bottom)
+
+
+@dataclass(frozen=True)
+class PatchSource:
+    """A case to take patches from.
+
+    Attributes:
+        case: Its index in the cohort.
+        width: Level-0 width of the slide.
+        height: Level-0 height of the slide.
+        mpp: Microns per level-0 pixel.
+        tissue: Where the tissue is.
+        annotations: What was outlined.
+        inside: Patches lie wholly in this block, where there is one.
+        outside: Patches do not touch this block, where there is one.
+    """
+
+    case: int
+    width: int
+    height: int
+    mpp: float
+    tissue: TissueMask
+    annotations: AnnotationSet
+    inside: Block | None = None
+    outside: Block | None = None
+
+    @classmethod
+    def of(cls, index: int, case: Case) -> "PatchSource":
+        """Open a case's slide, find its tissue and read its annotation.
+
+        Raises:
+            InputError: The slide or the annotation cannot be read.
+        """
+        annotations = case.read_annotations()
+        with case.open_slide() as slide:
+            return cls(index, slide.width, slide.height, slide.mpp, find_tissue(slide), annotations)
+
+    def restricted(
+        self, inside: Block | None = None, outside: Block | None = None
+    ) -> "PatchSource":
+        """Return the same source, limited to a block or to what lies outside it."""
+        return replace(self, inside=inside, outside=outside)
+
+    def label_at(self, x: float, y: float, scheme: ClassScheme) -> int:
+        """Return the class index at a level-0 point (255: ignored)."""
+        image = self.annotations.label_image(x - 0.5, y - 0.5, 1, 1, 1.0, scheme)
+        return int(image[0, 0])
+
+    def allows(self, x: float, y: float, half: float) -> bool:
+        """Say whether a patch that reaches ``half`` level-0 pixels from its centre may lie here."""
+        if self.inside is not None and not self.inside.grown(-half).contains(x, y):
+            return False
+        return self.outside is None or not self.outside.grown(half).contains(x, y)
+
+    def allowed(self, geometry: BaseGeometry, half: float) -> BaseGeometry:
+        """Return the part of a geometry where ``allows`` holds."""
+        if self.inside is not None:
+            geometry = geometry.intersection(self.inside.grown(-half).polygon())
+        if self.outside is not None:
+            geometry = geometry.difference(self.outside.grown(half).polygon())
+        return geometry

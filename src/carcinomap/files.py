@@ -1,0 +1,37 @@
+"""Atomic files: a result is written under a temporary name and renamed when it is whole."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def atomic_path(final: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside ``final`` that becomes ``final`` when the block ends well.
+
+    When the block raises (Ctrl-C included), the temporary file is removed and whatever stood
+    under the final name stays as it was.
+    """
+    final = Path(final)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix is kept: some writers choose their format by it.
+    temporary = final.with_name(f".{final.stem}.{os.getpid()}.partial{final.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON atomically, indented, in the order of the value's own keys."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

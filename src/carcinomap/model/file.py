@@ -1,0 +1,95 @@
+"""The model file: weights and all that is needed to use them, in one safetensors file.
+
+Loading one never executes anything that is in it. The network is built by our own code from
+the architecture's name, and only tensors of exactly its names, shapes and types are taken.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from carcinomap.errors import InputError, existing_file
+from carcinomap.files import atomic_path
+from carcinomap.model.networks import Network, rebuild_network
+from carcinomap.model.spec import Model, ModelSpec
+
+# One key alone: several are written in random order, and equal models would differ in bytes.
+KEY = "carcinomap"
+
+
+def save_model(model: Model, path: str | Path) -> None:
+    """Write a model file, atomically; equal models give equal bytes.
+
+    Weights of any precision are written as float32.
+    """
+    tensors = {name: _stored(tensor) for name, tensor in model.network.state_dict().items()}
+    content = save(tensors, metadata={KEY: model.spec.to_json()})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def load_model(path: str | Path) -> Model:
+    """Read a model file; its network is on the CPU, in evaluation mode.
+
+    Raises:
+        InputError: There is no such file, or it is no model file that can be used; the message
+            names the file and the reason.
+    """
+    path = existing_file(path, "model")
+    try:
+        with safe_open(path, framework="pt") as content:
+            spec = _spec(content)
+            return Model(spec, _network(spec, content))
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a model file ({error})") from error
+    except InputError as error:
+        raise InputError(f"{path}: not a usable model file: {error}") from error
+
+
+def _stored(tensor: Tensor) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _spec(content: Any) -> ModelSpec:
+    metadata = content.metadata() or {}
+    if KEY not in metadata:
+        raise InputError("it has weights, but no description by carcinomap")
+    return ModelSpec.from_json(metadata[KEY])
+
+
+def _network(spec: ModelSpec, content: Any) -> torch.nn.Module:
+    network = rebuild_network(spec.architecture, spec.kwargs, len(spec.classes))
+    _check(spec, network, content)
+    tensors = {name: content.get_tensor(name) for name in network.module.state_dict()}
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise InputError(f"the weights {name} are not all finite numbers")
+    network.module.load_state_dict(tensors)
+    return network.module.eval()
+
+
+def _check(spec: ModelSpec, network: Network, content: Any) -> None:
+    """Check that the file holds exactly the tensors of ``network``, and states its stride."""
+    if spec.stride != network.stride:
+        raise InputError(
+            f"stride {spec.stride}, where {spec.architecture} has {network.stride} pixels"
+        )
+    expected = {
+        name: ("F32" if tensor.is_floating_point() else "I64", list(tensor.shape))
+        for name, tensor in network.module.state_dict().items()
+    }
+    found = {}
+    for name in content.keys():  # noqa: SIM118 - not a mapping
+        tensor = content.get_slice(name)
+        found[name] = (tensor.get_dtype(), tensor.get_shape())
+    wrong = sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
+    if wrong:
+        raise InputError(
+            f"{len(wrong)} of its tensors do not fit {spec.architecture} "
+            f"{dict(spec.kwargs)}, such as {wrong[0]}"
+        )

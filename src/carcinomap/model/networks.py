@@ -1,0 +1,123 @@
+"""Build a network by the names of its architecture and encoder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import segmentation_models_pytorch as smp
+from torch import nn
+
+from carcinomap.errors import InputError
+from carcinomap.model import atrous_resnet
+from carcinomap.model.encoders import (
+    DEFAULT_ENCODER,
+    choose,
+    encoder_preprocessing,
+    encoders,
+    library_name,
+    load_pretrained,
+)
+from carcinomap.model.spec import Preprocessing
+
+__all__ = ["Network", "architectures", "build_network", "encoders", "rebuild_network"]
+
+REFERENCE = "atrous-resnet"
+MIN_WIDTH, MAX_WIDTH = 1 / 16, 4.0
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network and what must be known to build it again and to feed it.
+
+    Attributes:
+        module: Normalised images (n, 3, h, w) → logits (n, classes, h, w).
+        architecture: Its name, as ``architectures`` lists it.
+        kwargs: ``encoder`` or, for the reference network, ``width``.
+        stride: Height and width of an input are multiples of it, in pixels.
+        preprocessing: How it wants its pixels.
+    """
+
+    module: nn.Module
+    architecture: str
+    kwargs: Mapping[str, Any]
+    stride: int
+    preprocessing: Preprocessing
+
+
+def architectures() -> tuple[str, ...]:
+    """Return the names of all architectures, the default first."""
+    library = sorted(smp.MODEL_ARCHITECTURES_MAPPING)
+    library.remove("unet")
+    return ("unet", REFERENCE, *library)
+
+
+def build_network(
+    architecture: str = "unet",
+    encoder: str = DEFAULT_ENCODER,
+    classes: int = 4,
+    pretrained: bool = True,
+    *,
+    width: float = 1.0,
+) -> Network:
+    """Build a network with new weights.
+
+    Args:
+        architecture: One of ``architectures``, in any case.
+        encoder: One of ``encoders``, in any case, or ``tu-`` with any name that timm knows.
+            The reference network, ``atrous-resnet``, has no encoder to choose.
+        classes: Number of classes.
+        pretrained: Start the encoder from ImageNet weights. Those of ``efficientnet-lite0``
+            are installed with carcinomap, others are downloaded; the reference network has none.
+        width: Factor on the channels of the reference network, 1/16 to 4.
+
+    Raises:
+        InputError: A name is unknown, or encoder and architecture do not go together.
+        CarcinomapError: The pretrained weights cannot be had.
+    """
+    architecture = choose(architecture, architectures(), "architecture")
+    if architecture == REFERENCE:
+        return _reference_network(classes, width)
+    return _library_network(architecture, encoder, classes, pretrained)
+
+
+def rebuild_network(architecture: str, kwargs: Mapping[str, Any], classes: int) -> Network:
+    """Build the network that a model file describes, for its weights to be loaded into.
+
+    Raises:
+        InputError: There is no such architecture, or ``kwargs`` are not its own.
+    """
+    name, kind = ("width", float) if architecture == REFERENCE else ("encoder", str)
+    if set(kwargs) != {name} or not isinstance(kwargs[name], kind):
+        raise InputError(f"kwargs: {architecture} is built from '{name}' alone, not {dict(kwargs)}")
+    return build_network(architecture, classes=classes, pretrained=False, **kwargs)
+
+
+def _reference_network(classes: int, width: float) -> Network:
+    if not MIN_WIDTH <= width <= MAX_WIDTH:
+        raise InputError(f"width {width}: {REFERENCE} can be 1/16 to {MAX_WIDTH:g} times as wide")
+    return Network(
+        module=atrous_resnet.AtrousResnet(classes, width),
+        architecture=REFERENCE,
+        kwargs={"width": float(width)},
+        stride=atrous_resnet.STRIDE,
+        preprocessing=Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    )
+
+
+def _library_network(architecture: str, encoder: str, classes: int, pretrained: bool) -> Network:
+    encoder, name = library_name(encoder)
+    try:
+        module = smp.create_model(architecture, name, encoder_weights=None, classes=classes)
+    except Exception as error:  # every kind: each encoder refuses in its own way
+        raise InputError(
+            f"encoder {encoder} does not go with architecture {architecture} ({error})"
+        ) from error
+    if pretrained:
+        load_pretrained(module.encoder, name)
+    return Network(
+        module=module,
+        architecture=architecture,
+        kwargs={"encoder": encoder},
+        stride=module.encoder.output_stride,
+        preprocessing=encoder_preprocessing(name, pretrained),
+    )

@@ -1,0 +1,38 @@
+"""How a slide is segmented."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from carcinomap.settings import Settings
+
+# Decide how fast a result comes, never what it is: not recorded with it, not compared.
+SPEED_ONLY = frozenset({"readers"})
+
+
+class SegmentationSettings(Settings):
+    """Options of the segmentation; all but ``readers`` can change the result."""
+
+    tile: int = Field(
+        1024, ge=32, le=8192, description="Side of the tiles the network sees, in map pixels."
+    )
+    overlap: int = Field(
+        256,
+        ge=0,
+        le=4096,
+        description="Pixels that neighbouring tiles share at least; they are blended there.",
+    )
+    batch: int = Field(1, ge=1, le=256, description="Tiles per pass through the network.")
+    min_area_um2: float = Field(
+        2000.0, ge=0, description="Smallest region outlined, and smallest hole kept, in µm²."
+    )
+    simplify_um: float = Field(
+        2.0, ge=0, le=1000, description="How far outlines may stray from the pixels, in µm."
+    )
+    readers: int = Field(2, ge=1, le=64, description="Threads that read the slide.")
+
+    @model_validator(mode="after")
+    def _overlap_leaves_a_step(self) -> Self:
+        if self.overlap > self.tile // 2:
+            raise ValueError(f"overlap {self.overlap} is more than half the tile {self.tile}")
+        return self

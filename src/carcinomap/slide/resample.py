@@ -1,0 +1,90 @@
+"""Area-averaging between pixel grids, exact in whole numbers.
+
+Positions are rounded to 1/256 of a source pixel; from there on all sums are integers. So a
+pixel has one value, whichever window it is read through: no seam can come from reading.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+QUANTA = 256  # positions per source pixel
+WIDEST_INT32 = 10  # source pixels per output pixel up to which the sums fit 32 bits
+# Rounding ties are common (half-pixel steps) and float noise would decide them: lean one way.
+TIE = 1e-6
+STRIP = 48  # output rows at a time, so that the sums stay in the processor's cache
+
+
+def spans(start: float, step: float, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each output pixel begins and ends along one axis, in quanta.
+
+    Output pixel i covers ``start + i·step`` to ``start + (i + 1)·step`` in source pixels. It is
+    never narrower than one source pixel, which makes magnification linear interpolation.
+    """
+    centre = start + (np.arange(count) + 0.5) * step
+    half = max(step, 1.0) / 2
+    begin = np.floor((centre - half) * QUANTA + 0.5 + TIE).astype(np.int64)
+    end = np.floor((centre + half) * QUANTA + 0.5 + TIE).astype(np.int64)
+    return begin, end
+
+
+def source_range(begin: NDArray[np.int64], end: NDArray[np.int64]) -> tuple[int, int]:
+    """Return the first source pixel that the spans touch and the one after the last."""
+    return int(begin[0]) // QUANTA, -(-int(end[-1]) // QUANTA)
+
+
+def weights(
+    begin: NDArray[np.int64], end: NDArray[np.int64], dtype: type[np.int32] | type[np.float64]
+) -> csr_array:
+    """Return the sparse (outputs, sources) matrix of overlaps in quanta."""
+    first, stop = source_range(begin, end)
+    widest = int((-(-end // QUANTA) - begin // QUANTA).max())
+    source = begin[:, None] // QUANTA + np.arange(widest)
+    overlap = np.minimum(end[:, None], (source + 1) * QUANTA) - np.maximum(
+        begin[:, None], source * QUANTA
+    )
+    row, column = np.nonzero(overlap > 0)
+    return csr_array(
+        (overlap[row, column].astype(dtype), (row, source[row, column] - first)),
+        shape=(len(begin), stop - first),
+    )
+
+
+def area_average(
+    source: NDArray[np.uint8],
+    horizontal: tuple[NDArray[np.int64], NDArray[np.int64]],
+    vertical: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> NDArray[np.uint8]:
+    """Average the source pixels under every output pixel.
+
+    Args:
+        source: uint8 (rows, columns, 3), exactly the ranges that the spans touch.
+        horizontal: The columns' spans.
+        vertical: The rows' spans.
+
+    Returns:
+        uint8 (output rows, output columns, 3).
+    """
+    columns, channels = source.shape[1:]
+    widest = max(int((end - begin).max()) for begin, end in (horizontal, vertical)) / QUANTA
+    # Both hold whole numbers exactly; only the narrow one is quick.
+    dtype = np.int32 if widest < WIDEST_INT32 else np.float64
+    across = weights(*horizontal, dtype)
+    (begin, end), columns_wide = vertical, horizontal[1] - horizontal[0]
+    output = np.empty((len(begin), len(columns_wide), channels), np.uint8)
+    for top in range(0, len(begin), STRIP):
+        strip = slice(top, top + STRIP)
+        first, stop = (edge - begin[0] // QUANTA for edge in source_range(begin[strip], end[strip]))
+        summed = weights(begin[strip], end[strip], dtype) @ source[first:stop].reshape(
+            stop - first, -1
+        )
+        turned = cv2.transpose(summed.reshape(-1, columns, channels))
+        total = cv2.transpose(
+            (across @ turned.reshape(columns, -1)).reshape(len(columns_wide), -1, channels)
+        )
+        mean = total.astype(np.float64)
+        mean *= 1.0 / np.multiply.outer(end[strip] - begin[strip], columns_wide)[:, :, None]
+        mean += 0.5 + TIE
+        output[strip] = mean
+    return output

@@ -1,0 +1,184 @@
+"""From a cohort to loaders: what trains, what validates, and in which order."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from carcinomap.annotation import ClassScheme
+from carcinomap.cohort import (
+    Case,
+    Cohort,
+    PatchKey,
+    PatchSampler,
+    PatchSource,
+    grid_keys,
+    spatial_block,
+    split_by_patient,
+)
+from carcinomap.errors import InputError
+from carcinomap.progress import progress
+from carcinomap.slide import View
+from carcinomap.training.dataset import PatchDataset
+from carcinomap.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The cases with their splits, and where patches come from.
+
+    Attributes:
+        cases: Every case that takes part, with its split.
+        training: Sources of training patches.
+        validation: Sources of validation patches.
+        notes: What a user should know: slides left out, and how validation was chosen.
+    """
+
+    cases: tuple[Case, ...]
+    training: tuple[PatchSource, ...]
+    validation: tuple[PatchSource, ...]
+    notes: tuple[str, ...]
+
+    def tissue_mm2(self) -> float:
+        """Return the area that training draws from."""
+        return sum(source.tissue.area_mm2 for source in self.training)
+
+
+def prepare(cohort: Cohort, scheme: ClassScheme, settings: TrainingSettings) -> TrainingData:
+    """Open every annotated slide once, find its tissue, and decide what validates.
+
+    Raises:
+        InputError: An annotation has labels that are no class, or no annotated slide is left.
+    """
+    annotated = [case for case in cohort.cases if case.annotation is not None]
+    if not annotated:
+        raise InputError(f"{cohort.source}: none of the slides has an annotation to learn from")
+    cases, sources, notes = _open_all(annotated, scheme)
+    notes = [*cohort.notes, *notes]
+    areas = [_areas_mm2(source, scheme) for source in sources]
+    split = split_by_patient(cases, areas, settings.validation_share, settings.seed)
+    training = [source for source in sources if split[source.case].split == "train"]
+    validation = [source for source in sources if split[source.case].split == "val"]
+    if not training:
+        raise InputError(f"{cohort.source}: no slide is left to train on")
+    if not validation:
+        blocks = [spatial_block(source, scheme) for source in training]
+        pairs = list(zip(training, blocks, strict=True))
+        validation = [source.restricted(inside=block) for source, block in pairs]
+        training = [source.restricted(outside=block) for source, block in pairs]
+        notes.append(
+            "fewer than two patients: a strip of each slide validates, so the scores tell how "
+            "well the rest of the same slides is known, not how well another patient would be"
+        )
+    return TrainingData(split, tuple(training), tuple(validation), tuple(notes))
+
+
+def _open_all(
+    cases: Sequence[Case], scheme: ClassScheme
+) -> tuple[list[Case], list[PatchSource], list[str]]:
+    """Return the readable cases, renumbered, with their sources, and notes on the others."""
+    opened: list[Case] = []
+    sources: list[PatchSource] = []
+    notes: list[str] = []
+    unknown: list[str] = []
+    with progress("reading slides", len(cases), "slides") as advance:
+        for case in cases:
+            advance()
+            try:
+                source = PatchSource.of(len(opened), case)
+            except InputError as error:
+                notes.append(f"left out: {error}")
+                continue
+            try:
+                source.annotations.check(scheme)
+            except InputError as error:
+                unknown.append(str(error))
+            opened.append(case)
+            sources.append(source)
+    if unknown:
+        raise InputError("\n".join(unknown))
+    if not sources:
+        raise InputError("\n".join(["none of the slides can be used", *notes]))
+    return opened, sources, notes
+
+
+def _areas_mm2(source: PatchSource, scheme: ClassScheme) -> dict[str, float]:
+    areas = source.annotations.areas(scheme)
+    return {name: area * source.mpp**2 / 1e6 for name, area in areas.items()}
+
+
+class KeyBatches(Sampler[list[PatchKey]]):
+    """The batches from the current step on; resuming needs nothing but the step's number."""
+
+    def __init__(
+        self, sampler: PatchSampler, batch: int, count: int, step: Callable[[], int]
+    ) -> None:
+        self._sampler = sampler
+        self._batch = batch
+        self._count = count
+        self._step = step
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[list[PatchKey]]:
+        first = self._step()
+        for step in range(first, first + self._count):
+            yield self._sampler.batch(step, self._batch)
+
+
+def training_loader(
+    data: TrainingData,
+    scheme: ClassScheme,
+    settings: TrainingSettings,
+    count: int,
+    step: Callable[[], int],
+) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+    """Return a loader that gives ``count`` batches, from step ``step()`` on."""
+    view = View(settings.mpp, settings.patch)
+    sampler = PatchSampler(data.training, scheme, view, settings.seed, settings.scale_jitter)
+    dataset = PatchDataset(
+        data.cases, {s.case: s for s in data.training}, scheme, view, glass_counts=True
+    )
+    batches = KeyBatches(sampler, settings.batch, count, step)
+    workers = worker_count(settings)
+    return DataLoader(
+        dataset,
+        batch_sampler=batches,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def validation_loader(
+    data: TrainingData, scheme: ClassScheme, settings: TrainingSettings
+) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+    """Return a loader of the validation patches, the same ones every time."""
+    view = View(settings.mpp, settings.patch)
+    keys = [key for source in data.validation for key in grid_keys(source, scheme, view)]
+    if not keys:
+        raise InputError("the validation slides have no tissue of the size of a patch")
+    if len(keys) > settings.validation_patches:
+        random = np.random.default_rng(settings.seed)
+        chosen = random.choice(len(keys), settings.validation_patches, replace=False)
+        keys = [keys[i] for i in sorted(chosen)]
+    dataset = PatchDataset(
+        data.cases, {s.case: s for s in data.validation}, scheme, view, glass_counts=False
+    )
+    return DataLoader(
+        dataset,
+        batch_sampler=[keys[i : i + settings.batch] for i in range(0, len(keys), settings.batch)],
+        num_workers=min(worker_count(settings), 1),
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def worker_count(settings: TrainingSettings) -> int:
+    """Return how many processes read patches: one is enough beside a CPU's arithmetic."""
+    if settings.workers is not None:
+        return settings.workers
+    return min(8, os.cpu_count() or 1) if torch.cuda.is_available() else 1

@@ -1,0 +1,116 @@
+"""The folder of a training run: what lies where, and whether it may be written."""
+
+import csv
+import io
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from carcinomap.cohort import Case
+from carcinomap.errors import InputError
+from carcinomap.files import write_text
+from carcinomap.training.settings import TrainingSettings
+
+# What may differ when a run goes on: how long, and on what machine.
+FREE_ON_RESUME = {"steps", "epochs", "minutes", "device", "workers"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of a run."""
+
+    folder: Path
+
+    @property
+    def model(self) -> Path:
+        """The model file with the best weights, written when the training has ended."""
+        return self.folder / "model.safetensors"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def last(self) -> Path:
+        """The state to resume from."""
+        return self.checkpoints / "last.ckpt"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of TensorBoard's logs."""
+        return self.folder / "logs"
+
+    @property
+    def settings(self) -> Path:
+        """The settings, as YAML."""
+        return self.folder / "settings.yaml"
+
+    @property
+    def split(self) -> Path:
+        """Which case trained and which validated."""
+        return self.folder / "split.csv"
+
+    @property
+    def summary(self) -> Path:
+        """Versions, timings and scores."""
+        return self.folder / "run.json"
+
+    def begin(
+        self, settings: TrainingSettings, classes: Any, resume: bool, overwrite: bool
+    ) -> None:
+        """Make the folder ready and record the settings.
+
+        Raises:
+            InputError: There is a run already and neither ``resume`` nor ``overwrite`` is asked
+                for; or nothing to resume; or it was made with other settings.
+        """
+        wanted = {**settings.model_dump(), "classes": classes}
+        if overwrite and not resume:
+            for path in (self.model, self.summary, self.split, self.settings):
+                path.unlink(missing_ok=True)
+            for folder in (self.checkpoints, self.logs):
+                shutil.rmtree(folder, ignore_errors=True)
+        if resume:
+            self._check_resumable(wanted)
+        elif self.settings.exists() or self.model.exists():
+            raise InputError(
+                f"{self.folder}: there is a training run already; go on with it by --resume, "
+                "start anew with --overwrite, or choose another --output"
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self.settings, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
+
+    def _check_resumable(self, wanted: dict[str, Any]) -> None:
+        if not self.last.is_file():
+            raise InputError(
+                f"{self.folder}: nothing to resume, there is no checkpoints/{self.last.name} "
+                "(it is written at the first validation)"
+            )
+        try:
+            before = yaml.safe_load(self.settings.read_text(encoding="utf-8"))
+            changed = sorted(
+                name
+                for name in {*wanted, *before} - FREE_ON_RESUME
+                if wanted.get(name) != before.get(name)
+            )
+        except (OSError, yaml.YAMLError, TypeError) as error:
+            raise InputError(f"{self.settings}: cannot be read ({error})") from error
+        if changed:
+            raise InputError(
+                f"{self.folder}: was begun with other settings ({', '.join(changed)}); "
+                "resume with the same ones, or start anew with --overwrite"
+            )
+
+    def write_split(self, cases: Sequence[Case]) -> None:
+        """Record which case trained and which validated, as a table that ``train`` reads."""
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(["slide", "annotation", "patient", "split"])
+        for case in cases:
+            writer.writerow([case.slide, case.annotation or "", case.patient, case.split])
+        write_text(self.split, table.getvalue())

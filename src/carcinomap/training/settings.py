@@ -1,0 +1,87 @@
+"""How a model is trained."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from carcinomap.settings import Settings
+
+DEFAULT_STEPS = 1500
+
+
+class TrainingSettings(Settings):
+    """Settings of one training run; the defaults suit a first model on any machine."""
+
+    architecture: str = Field(
+        "unet",
+        description="Network: 'unet', any other architecture of segmentation-models-pytorch, "
+        "or 'atrous-resnet'.",
+    )
+    encoder: str = Field(
+        "efficientnet-lite0",
+        description="Encoder of the network: 'efficientnet-lite0' or any name that "
+        "segmentation-models-pytorch knows.",
+    )
+    width: float = Field(
+        1.0, gt=0, description="Factor on the channels of 'atrous-resnet'; others ignore it."
+    )
+    pretrained: bool = Field(True, description="Start the encoder from ImageNet weights.")
+    mpp: float = Field(1.0, gt=0, description="Microns per pixel that the model sees.")
+    patch: int = Field(
+        256, ge=64, le=4096, multiple_of=32, description="Side of a training patch in pixels."
+    )
+    batch: int = Field(8, ge=1, description="Patches per step.")
+    steps: int | None = Field(
+        None, ge=1, description=f"Length of the training ({DEFAULT_STEPS} if nothing else is said)."
+    )
+    epochs: float | None = Field(
+        None,
+        gt=0,
+        description="Length as passes over the training tissue, instead of --steps.",
+    )
+    minutes: float | None = Field(
+        None, gt=0, description="Stop after this time; alone or as a limit to the steps."
+    )
+    optimiser: Literal["adamw", "adam"] = Field("adamw", description="Optimiser.")
+    learning_rate: float = Field(
+        1e-3, gt=0, description="Highest learning rate, after warm-up and before decay."
+    )
+    weight_decay: float = Field(1e-2, ge=0, description="Weight decay of AdamW.")
+    dice: float = Field(
+        0.5, ge=0, le=1, description="Share of the Dice loss; the rest is cross-entropy."
+    )
+    scale_jitter: float = Field(
+        0.2, ge=0, lt=1, description="Patches are magnified by up to this much, either way."
+    )
+    rotation: float = Field(
+        45.0,
+        ge=0,
+        le=180,
+        description="Patches are turned by up to this many degrees, besides quarter turns.",
+    )
+    stain: float = Field(
+        0.15,
+        ge=0,
+        lt=1,
+        description="Strength of the variation of haematoxylin, eosin and brightness.",
+    )
+    validation_share: float = Field(
+        0.2, gt=0, lt=1, description="Share of the patients that validate, if the cohort is silent."
+    )
+    validation_patches: int = Field(
+        256, ge=1, description="Most patches looked at in one validation."
+    )
+    validate_every: int | None = Field(
+        None, ge=1, description="Steps between validations (a tenth of the training, 200 at most)."
+    )
+    device: str = Field("auto", description="'auto', 'cpu', 'cuda' or 'cuda:1'.")
+    workers: int | None = Field(
+        None, ge=0, description="Processes that read patches (chosen by the number of cores)."
+    )
+    seed: int = Field(0, ge=0, description="Seed of everything random.")
+
+    @model_validator(mode="after")
+    def _one_length(self) -> "TrainingSettings":
+        if self.steps is not None and self.epochs is not None:
+            raise ValueError("give --steps or --epochs, not both")
+        return self

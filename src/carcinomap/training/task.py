@@ -1,0 +1,151 @@
+"""One step of training and one of validation, as Lightning wants them."""
+
+import math
+import time
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from carcinomap.annotation import IGNORE, ClassScheme
+from carcinomap.model import Preprocessing
+from carcinomap.training.augmentation import Augmentation
+from carcinomap.training.loss import SegmentationLoss
+from carcinomap.training.settings import TrainingSettings
+
+WARM_UP = 0.1  # share of the training during which the learning rate rises
+START = 0.04  # of the highest learning rate
+FINISH = 0.01
+SHOWN = 8  # validation patches drawn into the log
+
+Batch = tuple[Tensor, Tensor]
+
+
+class SegmentationTask(lightning.LightningModule):
+    """Teaches a network to tell the classes apart.
+
+    Args:
+        network: Normalised images (n, 3, h, w) → logits (n, classes, h, w).
+        preprocessing: How the network wants its pixels.
+        scheme: The classes.
+        settings: How to train.
+        steps: Length of the training, or None where only the time limits it.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        preprocessing: Preprocessing,
+        scheme: ClassScheme,
+        settings: TrainingSettings,
+        steps: int | None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self._scheme = scheme
+        self._settings = settings
+        self._steps = steps
+        self._started = time.monotonic()
+        self._scores: dict[str, Any] = {}
+        self._loss = SegmentationLoss(settings.dice)
+        self._augment = Augmentation(settings.rotation, settings.stain, settings.seed)
+        self._confusion = MulticlassConfusionMatrix(len(scheme), ignore_index=IGNORE)
+        for name in ("mean", "std"):
+            values = torch.tensor(getattr(preprocessing, name)).view(1, 3, 1, 1)
+            self.register_buffer(name, values, persistent=False)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return the optimiser; its learning rate is set before every step."""
+        settings = self._settings
+        if settings.optimiser == "adam":
+            return torch.optim.Adam(self.network.parameters(), settings.learning_rate)
+        return torch.optim.AdamW(
+            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        )
+
+    def progress(self) -> float:
+        """Return how much of the training is done, 0–1, by steps or by time."""
+        by_steps = self.global_step / self._steps if self._steps else 0.0
+        minutes = self._settings.minutes
+        by_time = (time.monotonic() - self._started) / 60 / minutes if minutes else 0.0
+        return min(1.0, max(by_steps, by_time))
+
+    def on_fit_start(self) -> None:
+        """Start the clock once everything is ready."""
+        self._started = time.monotonic()
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Set the learning rate."""
+        rate = self._settings.learning_rate * schedule(self.progress())
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = rate
+        self.log("learning_rate", rate)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of a batch."""
+        images, labels = batch
+        images, labels = self._augment(images.float() / 255, labels, self.global_step)
+        loss: Tensor = self._loss(self._logits(images), labels)
+        self.log("loss", loss)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count a batch into the confusion matrix."""
+        images, labels = batch
+        logits = self._logits(images.float() / 255)
+        # The loss on its way to the log is a mean over batches, good enough to see overfitting.
+        self.log("val/loss", self._loss(logits, labels), on_epoch=True, batch_size=len(images))
+        predicted = logits.argmax(dim=1)
+        self._confusion.update(predicted, labels)
+        if batch_idx == 0:
+            self._show(images, labels, predicted)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the IoU of every class and their mean."""
+        matrix = self._confusion.compute().double()
+        self._confusion.reset()
+        hits, truth = matrix.diagonal(), matrix.sum(dim=1)
+        union = truth + matrix.sum(dim=0) - hits
+        present = truth > 0
+        iou = {
+            name: float(value)
+            for name, value, there in zip(self._scheme.names, hits / union, present, strict=True)
+            if there
+        }
+        mean = sum(iou.values()) / len(iou) if iou else 0.0
+        self.log_dict({"val/mean_iou": mean, **{f"val/iou/{name}": v for name, v in iou.items()}})
+        self._scores = {"step": self.global_step, "mean_iou": mean, "iou": iou}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the scores beside the weights that earned them."""
+        checkpoint["scores"] = self._scores
+
+    def _logits(self, images: Tensor) -> Tensor:
+        mean, std = self.get_buffer("mean"), self.get_buffer("std")
+        logits: Tensor = self.network((images - mean) / std)
+        return logits
+
+    def _show(self, images: Tensor, labels: Tensor, predicted: Tensor) -> None:
+        """Draw patches with truth and prediction beside them into the log."""
+        board: Any = getattr(self.logger, "experiment", None)
+        if board is None:
+            return
+        colours = torch.tensor([*self._scheme.colours_rgb, *[(255, 255, 255)]]).to(images.device)
+        white = len(self._scheme)
+        rows = []
+        for image, truth, guess in list(zip(images, labels, predicted, strict=True))[:SHOWN]:
+            counted = truth != IGNORE
+            panels = [torch.where(counted, panel, white) for panel in (truth, guess)]
+            drawn = [colours[panel].permute(2, 0, 1).to(torch.uint8) for panel in panels]
+            rows.append(torch.cat([image, *drawn], dim=2))
+        board.add_images("val/patch, truth, prediction", torch.stack(rows), self.global_step)
+
+
+def schedule(progress: float) -> float:
+    """Return the factor of the learning rate: linear warm-up, then half a cosine."""
+    if progress < WARM_UP:
+        return START + (1 - START) * progress / WARM_UP
+    fall = (progress - WARM_UP) / (1 - WARM_UP)
+    return FINISH + (1 - FINISH) * (1 + math.cos(math.pi * fall)) / 2

@@ -1,0 +1,65 @@
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+from shapely import box
+
+from carcinomap.annotation.holes import cut_holes
+
+BOXES = st.tuples(
+    st.integers(0, 30), st.integers(0, 30), st.integers(1, 30), st.integers(1, 30)
+).map(lambda b: box(b[0], b[1], b[0] + b[2], b[1] + b[3]))
+
+
+def areas_after(areas, holes):
+    cut, strays = cut_holes(areas, holes)
+    return [area.area for area in cut], strays
+
+
+def test_a_hole_is_cut_out_of_the_smallest_area_around_it():
+    areas = [box(0, 0, 100, 100), box(10, 10, 50, 50), box(60, 60, 90, 90)]
+    assert areas_after(areas, [box(20, 20, 30, 30)]) == ([10_000, 1_500, 900], [])
+
+
+def test_a_hole_that_sticks_out_still_belongs_to_the_area_that_has_most_of_it():
+    areas = [box(0, 0, 40, 40), box(40, 0, 80, 40)]
+    assert areas_after(areas, [box(25, 10, 44, 20)]) == ([1_600 - 150, 1_600], [])
+
+
+def test_an_island_inside_a_hole_stays():
+    outer, island = box(0, 0, 100, 100), box(21, 21, 79, 79)
+    assert areas_after([outer, island], [box(20, 20, 80, 80)]) == ([6_400, 58**2], [])
+
+
+def test_a_hole_that_no_area_has_most_of_is_cut_out_of_all_it_overlaps():
+    areas = [box(0, 0, 10, 10), box(20, 0, 30, 10), box(50, 0, 60, 10)]
+    assert areas_after(areas, [box(5, 0, 25, 10)]) == ([50, 50, 100], [])
+
+
+def test_a_hole_over_a_whole_area_leaves_nothing_of_it():
+    (cut,), strays = cut_holes([box(5, 5, 9, 9)], [box(0, 0, 20, 20)])
+    assert cut.is_empty
+    assert strays == []
+
+
+def test_a_hole_in_no_area_is_a_stray():
+    assert areas_after([box(0, 0, 10, 10)], [box(20, 0, 30, 10), box(10, 0, 12, 10)]) == (
+        [100],
+        [0, 1],
+    )
+    assert cut_holes([], [box(0, 0, 1, 1)]) == ([], [0])
+
+
+@given(st.lists(BOXES, max_size=5), st.lists(BOXES, max_size=5), st.randoms())
+def test_holes_take_away_only_what_they_cover_in_any_order(areas, holes, random):
+    cut, strays = cut_holes(areas, holes)
+    used = shapely.union_all([hole for at, hole in enumerate(holes) if at not in strays])
+    for before, after in zip(areas, cut, strict=True):
+        lost = shapely.difference(before, after)
+        assert after.is_valid
+        assert shapely.difference(lost, used).area == pytest.approx(0, abs=1e-6)
+    for at in strays:
+        assert all(shapely.intersection(area, holes[at]).area == 0 for area in areas)
+    shuffled = random.sample(holes, len(holes))
+    again, _ = cut_holes(areas, shuffled)
+    assert [one.area for one in again] == pytest.approx([one.area for one in cut])

@@ -1,0 +1,257 @@
+"""Slides and cohorts, from real files to scores.json."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from carcinomap.annotation import ClassScheme, TissueClass
+from carcinomap.cohort import Cohort, read_cohort
+from carcinomap.errors import CarcinomapError, InputError
+from carcinomap.evaluation import Confusion, Truth, evaluate_case, evaluate_cohort
+from carcinomap.segmentation import ClassMap
+
+SCHEME = ClassScheme.default()
+SIZE = (240, 320)
+BOXES = [("Carcinoma in situ", 200, 100, 300, 200), ("INVASIVE", 320, 200, 500, 360)]
+FIGURES = ("mean_iou", "mean_dice", "pixel_accuracy", "bach", "classes", "confusion")
+
+
+def map_of_boxes():
+    """Return the map that agrees with BOXES."""
+    labels = np.full(SIZE, 255, np.uint8)
+    labels[40:200, 80:280] = 0
+    labels[50:100, 100:150] = 2
+    labels[100:180, 160:250] = 3
+    return labels
+
+
+def noisy_map():
+    rng = np.random.default_rng(3)
+    return rng.choice(np.array([0, 1, 2, 3, 255], np.uint8), SIZE)
+
+
+def score(workbench, case, scheme=SCHEME, **options):
+    with ClassMap.open(workbench.maps / f"{case.name}.ome.tif") as class_map:
+        return evaluate_case(case, class_map, scheme, **options)
+
+
+def cohort(workbench, *cases):
+    return Cohort(workbench.folder, cases)
+
+
+def evaluate(workbench, *cases, **options):
+    output = workbench.folder / "scores"
+    scores = evaluate_cohort(cohort(workbench, *cases), workbench.maps, output, **options)
+    return scores, json.loads((output / "scores.json").read_text(encoding="utf-8"))
+
+
+def test_a_map_that_agrees_scores_perfectly(workbench):
+    case = workbench.case("s", BOXES)
+    workbench.map("s", map_of_boxes())
+    confusion = score(workbench, case).confusion
+    assert confusion.iou == (1.0, None, 1.0, 1.0)
+    assert confusion.bach == confusion.mean_iou == confusion.pixel_accuracy == 1.0
+    assert confusion.truth_pixels[1:] == (0, 50 * 50, 80 * 90)
+
+
+@pytest.mark.parametrize("window", [37, 100, 256])
+def test_windows_of_any_size_give_the_same_counts(workbench, window):
+    case = workbench.case("s", [*BOXES, ("normal", 3, 5, 50, 41), ("unsure", 280, 150, 350, 250)])
+    workbench.map("s", noisy_map())
+    at_once = score(workbench, case, window=10_000).confusion
+    assert np.array_equal(score(workbench, case, window=window).confusion.matrix, at_once.matrix)
+    assert at_once.pixels > 30_000
+
+
+def test_counts_equal_those_of_whole_images(workbench):
+    case = workbench.case("s", BOXES)
+    prediction = noisy_map()
+    workbench.map("s", prediction)
+    with case.open_slide() as slide:
+        truth = Truth.of(case, slide, SCHEME).window(0, 0, 320, 240, 4.0)
+    whole = Confusion.of(truth.labels, prediction, 4, truth.counted(prediction))
+    assert np.array_equal(score(workbench, case).confusion.matrix, whole.matrix)
+
+
+def test_every_map_pixel_is_told_to_the_progress_bar(workbench):
+    case = workbench.case("s", BOXES)
+    workbench.map("s", map_of_boxes())
+    told = []
+    score(workbench, case, window=100, advance=lambda amount, note=None: told.append(amount))
+    assert sum(told) * 1e6 == pytest.approx(SIZE[0] * SIZE[1])
+
+
+def test_a_map_of_another_slide_is_refused(workbench):
+    case = workbench.case("s", BOXES)
+    workbench.map("s", np.zeros((240, 300), np.uint8))
+    with pytest.raises(InputError, match=r"300 × 240.*320 × 240 at 4 mpp"):
+        score(workbench, case)
+
+
+def test_an_index_that_is_no_class_is_refused(workbench):
+    case = workbench.case("s", BOXES)
+    workbench.map("s", np.full(SIZE, 9, np.uint8))
+    with pytest.raises(InputError, match=r"s\.ome\.tif: a class index beyond the 4 classes"):
+        score(workbench, case)
+
+
+def test_scores_json(workbench):
+    a, b = workbench.case("a", BOXES, "p1"), workbench.case("b", BOXES[:1], "p2")
+    workbench.map("a", map_of_boxes())
+    workbench.map("b", noisy_map())
+    scores, written = evaluate(workbench, a, b)
+
+    assert list(written) == [*FIGURES, "slides", "mpp", "rule"]
+    assert [list(slide) for slide in written["slides"]] == [["slide", "patient", *FIGURES]] * 2
+    assert [(s["slide"], s["patient"]) for s in written["slides"]] == [("a", "p1"), ("b", "p2")]
+    assert list(written["classes"]) == list(SCHEME.names)
+    for values in written["classes"].values():
+        assert list(values) == ["iou", "dice", "precision", "recall", "pixels"]
+    summed = np.array([slide["confusion"] for slide in written["slides"]]).sum(axis=0)
+    assert np.array_equal(written["confusion"], summed)
+    assert written["mean_iou"] == scores.confusion.mean_iou
+    assert written["bach"] == scores.bach == scores.confusion.bach
+    assert written["mpp"] == 4.0
+    assert written["classes"]["invasive"]["pixels"] == 80 * 90
+    # Undefined is null: nothing benign in the truth of a, nor in its map.
+    assert written["slides"][0]["classes"]["benign"] == {
+        "iou": None, "dice": None, "precision": None, "recall": None, "pixels": 0
+    }  # fmt: skip
+    assert (workbench.folder / "scores" / "report.html").is_file()
+
+
+def test_a_bad_map_is_scored_like_any_other(workbench):
+    case = workbench.case("s", BOXES)
+    workbench.map("s", np.full(SIZE, 1, np.uint8))
+    _, written = evaluate(workbench, case)
+    assert written["mean_iou"] == 0
+    assert written["slides"][0]["pixel_accuracy"] == 0
+
+
+def test_other_classes_have_no_bach_score(workbench):
+    scheme = ClassScheme((TissueClass("other", "#b3b3b3"), TissueClass("invasive", "#d55e00")))
+    case = workbench.case("s", BOXES[1:])
+    workbench.map("s", np.minimum(map_of_boxes(), 1), scheme)
+    scores, written = evaluate(workbench, case)
+    assert scores.scheme.names == ("other", "invasive")
+    assert written["bach"] is None
+    assert written["classes"]["invasive"]["recall"] == 1.0
+
+
+def test_given_classes_bring_their_own_spellings(workbench):
+    tumour = SCHEME.classes[3]
+    scheme = ClassScheme(
+        (*SCHEME.classes[:3], TissueClass(tumour.name, tumour.colour, ("tumour bed",)))
+    )
+    case = workbench.case("s", [("Tumour bed", 320, 200, 500, 360)])
+    workbench.map("s", map_of_boxes())
+    _, written = evaluate(workbench, case, scheme=scheme)
+    assert written["classes"]["invasive"]["recall"] == 1.0
+
+
+def test_given_classes_must_be_those_of_the_map(workbench):
+    case = workbench.case("s", BOXES)
+    workbench.map("s", map_of_boxes())
+    with pytest.raises(InputError, match=r"s\.ome\.tif: its classes .* are not those of --classes"):
+        evaluate(workbench, case, scheme=ClassScheme(SCHEME.classes[:3]))
+
+
+def test_maps_of_different_classes_cannot_be_pooled(workbench):
+    cases = [workbench.case(name, BOXES) for name in "ab"]
+    workbench.map("a", map_of_boxes())
+    workbench.map("b", map_of_boxes(), ClassScheme(SCHEME.classes[::-1]))
+    with pytest.raises(InputError, match=r"b\.ome\.tif: its classes .*a\.ome\.tif"):
+        evaluate(workbench, *cases)
+
+
+def test_maps_of_different_mpp_cannot_be_pooled(workbench):
+    cases = [workbench.case(name, BOXES) for name in "ab"]
+    workbench.map("a", map_of_boxes())
+    workbench.map("b", map_of_boxes()[::2, ::2], mpp=8.0)
+    with pytest.raises(InputError, match=r"b\.ome\.tif: 8 mpp, but .*a\.ome\.tif has 4"):
+        evaluate(workbench, *cases)
+
+
+def test_slides_left_out_are_named_and_do_not_stop_the_others(workbench):
+    names = ("good", "unmapped", "unannotated", "broken-slide", "broken-map", "odd-label")
+    boxes = {"unannotated": None, "odd-label": [("necrosis", 200, 100, 300, 200)]}
+    cases = [workbench.case(name, boxes.get(name, BOXES)) for name in names]
+    for name in names:
+        if name != "unmapped":
+            workbench.map(name, map_of_boxes())
+    (workbench.folder / "broken-slide.tif").write_bytes(b"no slide at all")
+    (workbench.maps / "broken-map.ome.tif").write_bytes(b"no map at all")
+
+    scores, written = evaluate(workbench, *cases)
+    assert [slide["slide"] for slide in written["slides"]] == ["good"]
+    assert scores.unmapped == ("unmapped",)
+    assert scores.unannotated == ("unannotated",)
+    assert set(scores.failures) == {"broken-slide", "broken-map", "odd-label"}
+    assert "necrosis" in scores.failures["odd-label"]
+
+
+def test_no_map_at_all_is_an_error(workbench):
+    with pytest.raises(InputError, match=r"no map of any annotated slide.*like s\.ome\.tif"):
+        evaluate(workbench, workbench.case("s", BOXES))
+
+
+def test_no_annotation_at_all_is_an_error(workbench):
+    with pytest.raises(InputError, match="no slide has an annotation"):
+        evaluate(workbench, workbench.case("s", None))
+
+
+def test_no_slide_that_can_be_scored_is_an_error(workbench):
+    case = workbench.case("s", BOXES)
+    workbench.map("s", np.zeros((240, 300), np.uint8))
+    with pytest.raises(CarcinomapError, match=r"not one slide could be scored:\n.*s\.ome\.tif"):
+        evaluate(workbench, case)
+    assert not (workbench.folder / "scores" / "scores.json").exists()
+
+    (workbench.maps / "s.ome.tif").write_bytes(b"no map at all")
+    with pytest.raises(InputError, match="no map can be read"):
+        evaluate(workbench, case)
+
+
+def test_existing_scores_are_kept_unless_told_otherwise(workbench):
+    case = workbench.case("s", BOXES)
+    workbench.map("s", map_of_boxes())
+    evaluate(workbench, case)
+    with pytest.raises(InputError, match="--overwrite"):
+        evaluate(workbench, case)
+    workbench.map("s", np.full(SIZE, 1, np.uint8))
+    _, written = evaluate(workbench, case, overwrite=True)
+    assert written["mean_iou"] == 0
+
+
+def test_the_same_evaluation_gives_the_same_bytes(workbench):
+    case = workbench.case("s", BOXES)
+    workbench.map("s", noisy_map())
+    evaluate(workbench, case)
+    files = [workbench.folder / "scores" / name for name in ("scores.json", "report.html")]
+    first = [file.read_bytes() for file in files]
+    evaluate(workbench, case, overwrite=True)
+    assert [file.read_bytes() for file in files] == first
+
+
+def test_a_real_slide_against_its_own_outlines(workbench, real_data):
+    """A map drawn from the outlines themselves is perfect, so geometry agrees throughout."""
+    scheme = ClassScheme(
+        (
+            TissueClass("stroma", "#b3b3b3"),
+            TissueClass("benign gland", "#e69f00"),
+            TissueClass("malignant gland", "#d55e00"),
+        )
+    )
+    case = next(c for c in read_cohort(real_data / "glas").cases if c.name == "testA_10")
+    with case.open_slide() as slide:
+        mpp = 1.5
+        width, height = slide.size_at(mpp)
+        drawn = case.read_annotations().label_image(0, 0, width, height, mpp / slide.mpp, scheme)
+        area = slide.area_mm2
+    workbench.map(case.name, drawn, scheme, mpp)
+    scores = score(workbench, case, scheme, window=128)
+    assert scores.confusion.mean_iou == 1.0
+    assert scores.confusion.pixels * mpp**2 / 1e6 <= area * 1.01
+    assert math.isclose(sum(scores.confusion.truth_pixels[1:]), np.count_nonzero(drawn))
