@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from carcinomap.demo import generate_cohort
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -14,4 +16,12 @@ def real_data() -> Path:
     folder = Path(os.environ.get("CARCINOMAP_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not (folder / "slides").is_dir():
         pytest.skip(f"no real slides in {folder} (set CARCINOMAP_TEST_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made_slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of three small generated slides of two patients; not to be written to."""
+    folder = tmp_path_factory.mktemp("made") / "slides"
+    generate_cohort(folder, slides=3, seed=1, size=(1280, 1280))
     return folder

@@ -13,8 +13,8 @@ from carcinomap.annotation import ANNOTATION_SUFFIXES, ClassScheme
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Common, Outcome
 from carcinomap.cohort import describe_annotation, describe_slide
-from carcinomap.errors import CarcinomapError, existing_file
-from carcinomap.slide import is_slide_file
+from carcinomap.errors import CarcinomapError
+from carcinomap.slide import find_slides
 
 
 def inspect(
@@ -35,7 +35,7 @@ def inspect(
     A slide's pixels are really read. An annotation of the same name beside it is read too.
     """
     scheme = read_classes(classes)
-    paths = [file for path in files for file in _expand(path)]
+    paths = [file for path in files for file in find_slides(path)]
 
     def look(path: Path) -> dict[str, Any] | CarcinomapError:
         try:
@@ -56,15 +56,8 @@ def inspect(
     return Outcome(data[0] if len(data) == 1 else data, tables, failed=bool(errors))
 
 
-def _expand(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    return sorted(file for file in path.iterdir() if file.is_file() and is_slide_file(file))
-
-
 def _describe(path: Path, scheme: ClassScheme | None, mpp: float | None) -> dict[str, Any]:
     """Say what a file is, by its name, and what is in it."""
-    existing_file(path, "slide, annotation, class map or model")
     if path.suffix.lower() in ANNOTATION_SUFFIXES:
         return {"file": str(path), **describe_annotation(path, scheme, mpp)}
     if path.suffix == ".safetensors":

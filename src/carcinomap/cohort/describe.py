@@ -84,7 +84,7 @@ def describe_annotation(
             f"the annotation says {annotations.mpp:g} microns per pixel, the slide {mpp:g}"
         )
     kinds = Counter(note.kind for note in annotations.notes)
-    about["not_simply_areas"] = {kind: count for kind, count in sorted(kinds.items())}
+    about["not_simply_areas"] = dict(sorted(kinds.items()))
     about["notes"] = [note.message for note in annotations.notes]
     return about
 

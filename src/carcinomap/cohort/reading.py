@@ -9,7 +9,7 @@ from carcinomap.annotation import ANNOTATION_SUFFIXES
 from carcinomap.cohort.case import Case, Cohort
 from carcinomap.cohort.table import TABLE_NAMES, Row, read_table
 from carcinomap.errors import InputError
-from carcinomap.slide import is_slide_file
+from carcinomap.slide import find_slides, is_slide_file, visible_files
 
 
 def read_cohort(path: str | Path, annotations: str | Path | None = None) -> Cohort:
@@ -38,9 +38,7 @@ def read_cohort(path: str | Path, annotations: str | Path | None = None) -> Coho
 
 
 def _read_folder(folder: Path, annotations: str | Path | None) -> Cohort:
-    slides = [file for file in _files(folder) if is_slide_file(file) and not _is_own_output(file)]
-    if not slides:
-        raise InputError(f"{folder}: no slides in this folder")
+    slides = find_slides(folder)
     cases = {case.name: case for case in _pair(slides, [Path(annotations or folder)])}
     notes = _unannotated(cases.values())
     table = next((folder / name for name in TABLE_NAMES if (folder / name).is_file()), None)
@@ -69,7 +67,7 @@ def _read_csv(table: Path, annotations: str | Path | None) -> Cohort:
         if not slide.is_file():
             if known is None:
                 known = defaultdict(list)
-                for file in filter(is_slide_file, _files(table.parent)):
+                for file in filter(is_slide_file, visible_files(table.parent)):
                     known[file.name].append(file)
                     known[file.stem].append(file)
             found = known.get(row.slide, [])
@@ -107,7 +105,7 @@ def _pair(slides: list[Path], folders: list[Path]) -> Iterator[Case]:
     """Give each slide the annotation of its name: beside it, else anywhere in the folders."""
     by_stem: dict[str, list[Path]] = defaultdict(list)
     for folder in folders:
-        for file in _files(folder):
+        for file in visible_files(folder):
             if file.suffix.lower() in ANNOTATION_SUFFIXES:
                 by_stem[file.stem].append(file)
     seen: dict[str, Path] = {}
@@ -135,19 +133,3 @@ def _listed(names: list[str]) -> str:
     """Name up to five, and say how many there are."""
     shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
     return f"{len(names)} slide{'s' if len(names) > 1 else ''} ({shown})"
-
-
-def _files(folder: Path) -> list[Path]:
-    """Return every visible file below a folder, in a stable order."""
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
-
-
-def _is_own_output(file: Path) -> bool:
-    """Say whether a TIFF is a class map that carcinomap wrote (its summary lies beside it)."""
-    name = file.name.lower()
-    return name.endswith(".ome.tif") and file.with_name(file.name[:-8] + ".json").is_file()

@@ -37,7 +37,9 @@ def paint_benign(canvas: Canvas, place: Place) -> list[Polygon]:
     body = cytoplasm(canvas)
     between = scatter(rng, region, rng.uniform(17, 24), jitter=0.4)
     canvas.nuclei(Nucleus.SPINDLE, between, canvas.fibres.direction(between))
-    glands = tiling(rng, region, pitch, gap=gap, rounding=0.2 * pitch, merge=rng.uniform(0.15, 0.45))
+    glands = tiling(
+        rng, region, pitch, gap=gap, rounding=0.2 * pitch, merge=rng.uniform(0.15, 0.45)
+    )
     for gland in glands:
         paint_gland(canvas, gland, thickness, body)
     return _enclosing(glands, place.radius)

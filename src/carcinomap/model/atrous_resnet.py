@@ -42,9 +42,9 @@ class AtrousResnet(nn.Module):
             nn.Conv2d(before, decoder, 3, padding=rate, dilation=rate) for rate in PYRAMID
         )
         self.up_to_quarter = _doubled(decoder, decoder)
-        self.skip_quarter = nn.Conv2d(groups[0], decoder, 4, padding="same")
+        self.skip_quarter = _skip(groups[0], decoder)
         self.up_to_half = _doubled(decoder, decoder)
-        self.skip_half = nn.Conv2d(stem, decoder, 4, padding="same")
+        self.skip_half = _skip(stem, decoder)
         self.up_to_full = _doubled(decoder, classes)
         self.activation = nn.ELU()
         self.apply(_initialise)
@@ -104,6 +104,11 @@ def _normalised(
 def _doubled(before: int, channels: int) -> nn.ConvTranspose2d:
     """Double the resolution exactly; every output pixel sees 2 × 2 of the kernel's 4 × 4."""
     return nn.ConvTranspose2d(before, channels, 4, stride=2, padding=1)
+
+
+def _skip(before: int, channels: int) -> nn.Sequential:
+    """Keep the resolution; an even kernel needs one more pixel of padding on one side."""
+    return nn.Sequential(nn.ZeroPad2d((1, 2, 1, 2)), nn.Conv2d(before, channels, 4))
 
 
 def _round8(channels: float) -> int:

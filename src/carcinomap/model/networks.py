@@ -9,7 +9,7 @@ from torch import nn
 
 from carcinomap.errors import InputError
 from carcinomap.model import atrous_resnet
-from carcinomap.model.encoders import (
+from carcinomap.model.encoder import (
     DEFAULT_ENCODER,
     choose,
     encoder_preprocessing,
@@ -86,6 +86,8 @@ def rebuild_network(architecture: str, kwargs: Mapping[str, Any], classes: int) 
     Raises:
         InputError: There is no such architecture, or ``kwargs`` are not its own.
     """
+    if architecture not in architectures():
+        raise InputError(f"no architecture is called {architecture!r}")
     name, kind = ("width", float) if architecture == REFERENCE else ("encoder", str)
     if set(kwargs) != {name} or not isinstance(kwargs[name], kind):
         raise InputError(f"kwargs: {architecture} is built from '{name}' alone, not {dict(kwargs)}")

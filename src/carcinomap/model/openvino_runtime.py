@@ -30,22 +30,24 @@ class OpenVinoRuntime:
 
     Args:
         model: The model; it is copied.
-        threads: Threads to compute with.
-        streams: Batches computed at the same time. Each has activations of its own in memory.
+        threads: Threads to compute with; one for each core by default.
+        streams: Batches computed at the same time. More than one is no faster where a batch
+            keeps all threads busy, and each has activations of its own in memory.
     """
 
-    def __init__(self, model: Model, threads: int, streams: int = 1) -> None:
+    def __init__(self, model: Model, threads: int | None = None, streams: int = 1) -> None:
         self._spec = model.spec
         self.classes = model.spec.classes
         self.views = model.spec.views
         self.stride = model.spec.stride
         self._module = Probabilities(model)
         self._core = openvino.Core()
-        self._settings = {
+        self._settings: dict[str, str | int] = {
             "INFERENCE_PRECISION_HINT": "f32",
-            "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": streams,
         }
+        if threads is not None:
+            self._settings["INFERENCE_NUM_THREADS"] = threads
         self._ahead = streams
         self._compiled: dict[Shapes, openvino.CompiledModel] = {}
 

@@ -1,6 +1,5 @@
 """What executes a model, and the choice of it."""
 
-import os
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -53,7 +52,7 @@ def open_runtime(model: Model, device: str = "auto", threads: int | None = None)
     Args:
         model: The model; it is copied.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``.
-        threads: Threads to compute with on the CPU; all that the process may use by default.
+        threads: Threads to compute with on the CPU; one for each core by default.
 
     Raises:
         InputError: There is no such device.
@@ -67,7 +66,6 @@ def open_runtime(model: Model, device: str = "auto", threads: int | None = None)
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device != "cpu":
         return TorchRuntime(model, cuda_device(device))
-    threads = threads or len(os.sched_getaffinity(0))
     try:
         from carcinomap.model.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415
     except ImportError:  # not made for every kind of machine

@@ -3,6 +3,7 @@
 import json
 import math
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ from defusedxml.ElementTree import ParseError, fromstring
 from numpy.typing import NDArray
 
 from carcinomap.annotation import ClassScheme
-from carcinomap.errors import CarcinomapError, InputError, existing_file
+from carcinomap.errors import InputError, existing_file
 from carcinomap.segmentation.spool import NOT_MAPPED
 from carcinomap.segmentation.writer import NAMESPACE
 
@@ -60,19 +61,18 @@ class ClassMap:
             InputError: There is no such file, or it is no class map of carcinomap.
         """
         path = existing_file(path, "class map")
-        tiff = None
-        try:
-            tiff = tifffile.TiffFile(path)
-            return cls(path, tiff)
-        except Exception as error:  # a broken TIFF fails in many ways inside the library
-            if tiff is not None:
-                tiff.close()
-            if isinstance(error, OSError):
+        with ExitStack() as opened:
+            try:
+                tiff = opened.enter_context(tifffile.TiffFile(path))
+                class_map = cls(path, tiff)
+            except OSError:
                 raise
-            reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            if isinstance(error, (_NotOurs, CarcinomapError)):
-                reason = str(error)
-            raise InputError(f"{path}: not a class map made by carcinomap ({reason})") from error
+            except Exception as error:  # a broken TIFF fails in many ways inside the library
+                raise InputError(
+                    f"{path}: not a class map made by carcinomap ({error or type(error).__name__})"
+                ) from error
+            opened.pop_all()
+        return class_map
 
     def close(self) -> None:
         """Close the file."""
@@ -156,16 +156,16 @@ class ClassMap:
         return np.asarray(tile[0, :, :, 0])
 
 
-class _NotOurs(Exception):
+class _NotOursError(Exception):
     """Why a file is no class map, in words."""
 
 
 def _checked(page: Any) -> Any:
     """Return a page of the pyramid if it is as class maps are."""
     if page.dtype != np.uint8 or len(page.shape) != 2 or not page.is_tiled:
-        raise _NotOurs("not a tiled image of one channel of bytes")
+        raise _NotOursError("not a tiled image of one channel of bytes")
     if max(page.tilelength, page.tilewidth) > LARGEST_TILE:
-        raise _NotOurs("its tiles are too large")
+        raise _NotOursError("its tiles are too large")
     return page
 
 
@@ -173,15 +173,15 @@ def _header(description: str) -> _Header:
     try:
         root = fromstring(description)
     except (ParseError, DefusedXmlException) as error:
-        raise _NotOurs("no OME-XML") from error
+        raise _NotOursError("no OME-XML") from error
     pixels = root.find(f"{OME}Image/{OME}Pixels")
     entry = root.find(
         f"{OME}StructuredAnnotations/{OME}MapAnnotation[@Namespace='{NAMESPACE}']"
         f"/{OME}Value/{OME}M[@K='classes']"
     )
     if pixels is None or entry is None:
-        raise _NotOurs("its OME-XML names no classes")
+        raise _NotOursError("its OME-XML names no classes")
     mpp = float(pixels.get("PhysicalSizeX", "nan"))
     if not (math.isfinite(mpp) and mpp > 0 and pixels.get("PhysicalSizeXUnit", "µm") == "µm"):
-        raise _NotOurs("its OME-XML gives no pixel size in µm")
+        raise _NotOursError("its OME-XML gives no pixel size in µm")
     return _Header(mpp, ClassScheme.from_dict(json.loads(entry.text or "")))

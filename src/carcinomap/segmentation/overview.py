@@ -113,25 +113,21 @@ def _scale_bar(axes: Axes, width: int, height: int, mpp: float) -> None:
     )
 
 
-def _legend(
-    axes: Axes, classes: ClassScheme, areas_mm2: Mapping[str, float], title: str
-) -> None:
+def _legend(axes: Axes, classes: ClassScheme, areas_mm2: Mapping[str, float], title: str) -> None:
     total = sum(areas_mm2.values())
     patches = [
         Patch(
             # As it looks over white glass; class 0 is not coloured.
-            facecolor=(*(c / 255 for c in colour), STRENGTH if index else 0),
-            edgecolor=[c / 255 for c in colour],
-            label=f"{name}\n{areas_mm2[name]:.2f} mm²"
-            + (f"  ({areas_mm2[name] / total:.1%})" if total else ""),
+            facecolor=(tissue.colour, STRENGTH if index else 0.0),
+            edgecolor=tissue.colour,
+            label=f"{_shortened(tissue.name)}\n{areas_mm2[tissue.name]:.3g} mm²"
+            + (f"  ({areas_mm2[tissue.name] / total:.1%})" if total else ""),
         )
-        for index, (name, colour) in enumerate(
-            zip(classes.names, classes.colours_rgb, strict=True)
-        )
+        for index, tissue in enumerate(classes.classes)
     ]
     axes.legend(
         handles=patches,
-        title=f"{_shortened(title)}\n{total:.2f} mm² of tissue",
+        title=f"{_shortened(title)}\n{total:.3g} mm² of tissue",
         loc="upper left",
         frameon=False,
         fontsize=11,

@@ -6,6 +6,7 @@ deep features fall on the same grid in every tile; tiles whose core has no tissu
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from carcinomap.errors import InputError
 
@@ -118,5 +119,5 @@ def _origins(length: int, size: int, overlap: int, stride: int) -> list[int]:
 
 def _cores(origins: list[int], size: int, length: int) -> list[tuple[int, int, int]]:
     """Return every tile's (origin, begin, end): cores meet in the middle of the overlaps."""
-    between = [(a + size + b) // 2 for a, b in zip(origins, origins[1:], strict=False)]
+    between = [(a + size + b) // 2 for a, b in pairwise(origins)]
     return list(zip(origins, [0, *between], [*between, length], strict=True))

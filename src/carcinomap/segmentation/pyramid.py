@@ -28,7 +28,7 @@ def build_pyramid(spool: Spool, levels: int) -> None:
             for down in range(2):
                 for across in range(2):
                     child = spool.read(level - 1, 2 * row + down, 2 * column + across)
-                    labels[
-                        down * half : (down + 1) * half, across * half : (across + 1) * half
-                    ] = child[::2, ::2]
+                    labels[down * half : (down + 1) * half, across * half : (across + 1) * half] = (
+                        child[::2, ::2]
+                    )
             spool.write(level, row, column, labels)

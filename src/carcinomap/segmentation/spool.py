@@ -17,7 +17,7 @@ ZLIB_LEVEL = 6  # fixed: the same map must give the same bytes
 
 _EMPTY = np.full((CELL, CELL), NOT_MAPPED, np.uint8)
 _EMPTY.flags.writeable = False
-_EMPTY_BYTES = zlib.compress(_EMPTY, ZLIB_LEVEL)
+_EMPTY_BYTES = zlib.compress(_EMPTY.tobytes(), ZLIB_LEVEL)
 
 
 class Spool:
@@ -38,7 +38,7 @@ class Spool:
         """Keep a cell: uint8 (CELL, CELL)."""
         if (labels == NOT_MAPPED).all():
             return
-        data = zlib.compress(np.ascontiguousarray(labels), ZLIB_LEVEL)
+        data = zlib.compress(labels.tobytes(), ZLIB_LEVEL)
         self._file.seek(self._end)
         self._file.write(data)
         self._index[level, row, column] = (self._end, len(data))

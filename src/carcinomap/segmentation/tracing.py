@@ -133,6 +133,4 @@ def _simplify(regions: list[Region], tolerance: float) -> list[Region]:
     if not regions:
         return []
     simple = shapely.coverage_simplify([region.polygon for region in regions], tolerance)
-    return [
-        Region(region.index, polygon) for region, polygon in zip(regions, simple, strict=True)
-    ]
+    return [Region(region.index, polygon) for region, polygon in zip(regions, simple, strict=True)]

@@ -4,7 +4,7 @@ Everything above this room asks for pixels in physical units and level-0 coordin
 pyramid level they come from, how they are decoded and resampled, stays in here.
 """
 
-from carcinomap.slide.opening import is_slide_file, open_slide
+from carcinomap.slide.opening import find_slides, is_slide_file, open_slide, visible_files
 from carcinomap.slide.openslide_slide import MissingMppError
 from carcinomap.slide.slide import Level, Slide
 from carcinomap.slide.tissue import TissueMask, find_tissue
@@ -16,7 +16,9 @@ __all__ = [
     "Slide",
     "TissueMask",
     "View",
+    "find_slides",
     "find_tissue",
     "is_slide_file",
     "open_slide",
+    "visible_files",
 ]

@@ -43,7 +43,8 @@ class SegmentationTask(lightning.LightningModule):
         steps: int | None,
     ) -> None:
         super().__init__()
-        self.network = network
+        # Nearly twice as fast on CPUs, and what tensor cores want.
+        self.network = network.to(memory_format=torch.channels_last)
         self._scheme = scheme
         self._settings = settings
         self._steps = steps
@@ -124,7 +125,8 @@ class SegmentationTask(lightning.LightningModule):
 
     def _logits(self, images: Tensor) -> Tensor:
         mean, std = self.get_buffer("mean"), self.get_buffer("std")
-        logits: Tensor = self.network((images - mean) / std)
+        images = ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+        logits: Tensor = self.network(images)
         return logits
 
     def _show(self, images: Tensor, labels: Tensor, predicted: Tensor) -> None:

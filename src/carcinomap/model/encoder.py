@@ -76,7 +76,7 @@ def load_pretrained(encoder: nn.Module, name: str) -> None:
         return
     with _hub(f"the ImageNet weights of {name}"):
         trained = smp.encoders.get_encoder(name, weights=_weights_name(name))
-        encoder.load_state_dict(trained.state_dict(), strict=False)
+        encoder.load_state_dict(trained.state_dict())
 
 
 def encoder_preprocessing(name: str, pretrained: bool) -> Preprocessing:
@@ -100,11 +100,11 @@ def encoder_preprocessing(name: str, pretrained: bool) -> Preprocessing:
     return Preprocessing((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
 
 
-def _weights_name(name: str) -> str:
-    """Return the name of an encoder's ImageNet weights, or of the nearest that it has."""
+def _weights_name(name: str) -> str | bool:
+    """Return what the library calls an encoder's ImageNet weights, or the nearest it has."""
     if name not in smp.encoders.encoders:
-        return "imagenet"
-    known = list(smp.encoders.encoders[name]["pretrained_settings"])
+        return True  # timm's: the name of the encoder says which
+    known: list[str] = list(smp.encoders.encoders[name]["pretrained_settings"])
     return "imagenet" if "imagenet" in known else known[0]
 
 

@@ -1,0 +1,110 @@
+import pytest
+import torch
+from huggingface_hub import constants, errors
+
+from carcinomap.errors import CarcinomapError, InputError
+from carcinomap.model import architectures, build_network, encoders
+from carcinomap.model.networks import rebuild_network
+
+LIBRARY = [name for name in architectures() if name not in ("atrous-resnet", "dpt")]
+
+
+@pytest.mark.parametrize("architecture", LIBRARY)
+def test_every_architecture_of_the_library_gives_logits_at_full_size(architecture):
+    network = build_network(architecture, "resnet18", 3, pretrained=False)
+    module = network.module.eval()
+    with torch.no_grad():
+        logits = module(torch.rand(1, 3, 128, 160))
+    assert logits.shape == (1, 3, 128, 160)
+    assert network.architecture == architecture
+    assert network.kwargs == {"encoder": "resnet18"}
+    assert network.stride == {"pspnet": 8, "deeplabv3": 8, "deeplabv3plus": 16, "pan": 16}.get(
+        architecture, 32
+    )
+
+
+@pytest.mark.parametrize("encoder", ["mit_b0", "tu-mobilenetv3_small_050", "efficientnet-lite0"])
+def test_encoders_of_other_kinds_give_logits_at_full_size(encoder):
+    network = build_network("unet", encoder, 5, pretrained=False)
+    module = network.module.eval()
+    with torch.no_grad():
+        assert module(torch.rand(1, 3, 64, 64)).shape == (1, 5, 64, 64)
+    assert network.stride == 32
+
+
+def test_the_default_is_first_and_wants_pixels_from_minus_one_to_one():
+    network = build_network(pretrained=False)
+    assert network.architecture == architectures()[0] == "unet"
+    assert network.kwargs == {"encoder": encoders()[0]}
+    assert network.preprocessing.mean == network.preprocessing.std == (0.5, 0.5, 0.5)
+
+
+def test_names_are_found_in_any_case():
+    network = build_network("UNet", "ResNet18", 2, pretrained=False)
+    assert (network.architecture, network.kwargs) == ("unet", {"encoder": "resnet18"})
+    assert build_network("Atrous-ResNet", width=1 / 16).architecture == "atrous-resnet"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "encoder", "hint"),
+    [
+        ("unett", "resnet18", "unet"),
+        ("atrous", "resnet18", "atrous-resnet"),
+        ("unet", "resnet19", "resnet18"),
+        ("unet", "efficientnet-light0", "efficientnet-lite0"),
+        ("unet", "tu-resnet19", "tu-resnet18"),
+        ("unet", "", "efficientnet-lite0"),
+    ],
+)
+def test_an_unknown_name_gives_an_error_with_near_names(architecture, encoder, hint):
+    with pytest.raises(InputError, match=hint):
+        build_network(architecture, encoder, 4, pretrained=False)
+
+
+def test_an_encoder_that_does_not_fit_the_architecture_gives_an_error():
+    with pytest.raises(InputError, match="resnet18 does not go with architecture dpt"):
+        build_network("dpt", "resnet18", 4, pretrained=False)
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "tu-resnet18"])
+def test_weights_that_cannot_be_fetched_give_an_error_at_once(encoder, monkeypatch, tmp_path):
+    """An unreachable hub and the real client, which must not be let to try for minutes."""
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(CarcinomapError, match=r"could not be fetched.*--no-pretrained") as caught:
+        build_network("unet", encoder, 4)
+    reasons, error = [], caught.value
+    while error is not None:
+        reasons.append(type(error))
+        error = error.__cause__ or error.__context__
+    assert errors.OfflineModeIsEnabled in reasons  # it looked into its cache alone
+    assert constants.HF_HUB_OFFLINE is False
+
+
+def test_a_network_is_built_again_from_its_kwargs():
+    for network in (
+        build_network("unet", "resnet18", 3, pretrained=False),
+        build_network("atrous-resnet", classes=3, width=1 / 8),
+    ):
+        again = rebuild_network(network.architecture, network.kwargs, 3)
+        assert str(again.module) == str(network.module)
+        assert again.stride == network.stride
+
+
+@pytest.mark.parametrize(
+    ("architecture", "kwargs"),
+    [
+        ("unet", {}),
+        ("unet", {"encoder": "resnet18", "activation": "sigmoid"}),
+        ("unet", {"encoder": 3}),
+        ("unet", {"width": 1.0}),
+        ("atrous-resnet", {"encoder": "resnet18"}),
+        ("atrous-resnet", {"width": "1"}),
+        ("atrous-resnet", {"width": 1e9}),
+        ("atrous-resnet", {"width": float("nan")}),
+        ("os.system", {"encoder": "resnet18"}),
+    ],
+)
+def test_other_kwargs_are_refused(architecture, kwargs):
+    with pytest.raises(InputError):
+        rebuild_network(architecture, kwargs, 4)

@@ -1,0 +1,314 @@
+import errno
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ome_types
+import pytest
+import scipy.ndimage
+import shapely
+from matplotlib.image import imread
+from segmentation_fakes import (
+    CLASSES,
+    COLOURS,
+    FakeRuntime,
+    MemorySlide,
+    by_colour,
+    by_position,
+    painted,
+    read_all,
+    spec,
+)
+
+from carcinomap.errors import CarcinomapError, InputError
+from carcinomap.segmentation import (
+    NOT_MAPPED,
+    ClassMap,
+    SegmentationSettings,
+    segment_slide,
+    segment_slides,
+)
+from carcinomap.segmentation.spool import Spool
+from carcinomap.slide import find_tissue
+
+FILES = ["a.geojson", "a.json", "a.ome.tif", "a.png"]
+SETTINGS = SegmentationSettings(tile=256, overlap=64, min_area_um2=100)
+
+
+def lesions(height: int = 600, width: int = 900) -> np.ndarray:
+    """A disc of invasive with a hole, a benign square, normal tissue around, glass outside."""
+    y, x = np.mgrid[:height, :width]
+    labels = np.full((height, width), NOT_MAPPED, np.uint8)
+    labels[50:-50, 50:-50] = 0
+    distance = np.hypot(y - 300, x - 300)
+    labels[distance < 150] = 3
+    labels[distance < 60] = 0
+    labels[200:350, 550:700] = 1
+    return labels
+
+
+@pytest.fixture
+def slide() -> MemorySlide:
+    return MemorySlide(painted(lesions()), mpp=1.0, name="a.svs")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_whole_result(tmp_path: Path, slide: MemorySlide) -> None:
+    result = segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+    assert names(tmp_path) == FILES
+    assert not result.skipped
+
+    found, tissue = read_all(result.class_map), find_tissue(slide).window(0, 0, 900, 600, 1.0)
+    np.testing.assert_array_equal(found != NOT_MAPPED, tissue)
+    annotated = lesions() != NOT_MAPPED
+    np.testing.assert_array_equal(found[annotated & tissue], lesions()[annotated & tissue])
+    ome_types.from_tiff(result.class_map)
+
+    record = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert record == result.record
+    assert list(record) == (
+        ["slide", "model", "mpp", "size", "tissue_mm2", "classes", "settings", "version"]
+    )
+    assert (record["slide"], record["mpp"], record["size"]) == ("a.svs", 1.0, [900, 600])
+    assert record["tissue_mm2"] == pytest.approx(tissue.sum() / 1e6)
+    for index, name in enumerate(CLASSES.names):
+        entry = record["classes"][name]
+        assert entry["area_mm2"] == pytest.approx((found == index).sum() / 1e6)
+        assert entry["share_of_tissue"] == pytest.approx(
+            (found == index).sum() / tissue.sum(), abs=1e-6
+        )
+    assert [record["classes"][name]["regions"] for name in CLASSES.names] == [None, 1, 0, 1]
+
+    features = json.loads(result.polygons.read_text(encoding="utf-8"))["features"]
+    benign, invasive = (shapely.geometry.shape(feature["geometry"]) for feature in features)
+    assert benign.equals(shapely.box(550, 200, 700, 350))
+    assert len(invasive.interiors) == 1
+    assert invasive.area == pytest.approx(np.pi * (150**2 - 60**2), rel=0.01)
+
+    picture = imread(result.overview)
+    assert picture.shape[0] == 600
+    red = picture[300, 200, :3] * 255  # inside the disc: its colour over the slide
+    assert np.abs(red - (0.6 * COLOURS[3] + 0.4 * np.array(CLASSES.colours_rgb[3]))).max() < 2
+    assert np.abs(picture[80, 80, :3] * 255 - COLOURS[0]).max() < 2  # class 0 is not coloured
+
+
+def test_the_same_input_gives_the_same_bytes_whatever_the_threads(
+    tmp_path: Path, slide: MemorySlide
+) -> None:
+    runtime = FakeRuntime(by_position)
+    for folder, readers in (("one", 1), ("two", 4)):
+        settings = SETTINGS.model_copy(update={"readers": readers})
+        segment_slide(slide, runtime, spec(), tmp_path / folder, settings)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_outlines_lie_on_the_slide_at_any_mpp(tmp_path: Path) -> None:
+    slide = MemorySlide(painted(lesions()), mpp=0.5, name="a.svs")
+    slide.properties = {"openslide.bounds-x": "100", "openslide.bounds-y": "40"}
+    result = segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+    content = json.loads(result.polygons.read_text(encoding="utf-8"))
+    assert content["origin"] == [100, 40]
+    (benign,) = [
+        shapely.geometry.shape(feature["geometry"])
+        for feature in content["features"]
+        if feature["properties"]["classification"]["name"] == "benign"
+    ]
+    np.testing.assert_allclose(benign.bounds, (450, 160, 600, 310), atol=2)
+
+
+def test_a_finished_result_is_kept_and_another_one_asked_about(
+    tmp_path: Path, slide: MemorySlide
+) -> None:
+    runtime = FakeRuntime(by_colour)
+    first = segment_slide(slide, runtime, spec(), tmp_path, SETTINGS)
+    before, asked = contents(tmp_path), len(runtime.shapes)
+    again = segment_slide(
+        slide, runtime, spec(), tmp_path, SETTINGS.model_copy(update={"readers": 7})
+    )
+    assert again.skipped
+    assert again.record == first.record
+    assert len(runtime.shapes) == asked
+    other = SETTINGS.model_copy(update={"overlap": 32})
+    with pytest.raises(InputError, match=r"another settings.*--overwrite"):
+        segment_slide(slide, runtime, spec(), tmp_path, other)
+    with pytest.raises(InputError, match=r"another model.*--overwrite"):
+        segment_slide(slide, runtime, spec(seed=2), tmp_path, SETTINGS)
+    assert contents(tmp_path) == before
+    replaced = segment_slide(slide, runtime, spec(), tmp_path, other, overwrite=True)
+    assert not replaced.skipped
+    assert json.loads((tmp_path / "a.json").read_text())["settings"]["overlap"] == 32
+
+
+def test_files_of_somebody_else_are_not_overwritten(tmp_path: Path, slide: MemorySlide) -> None:
+    (tmp_path / "a.png").write_bytes(b"a label image")
+    runtime = FakeRuntime(by_colour)
+    with pytest.raises(InputError, match=r"a\.png"):
+        segment_slide(slide, runtime, spec(), tmp_path, SETTINGS)
+    assert (tmp_path / "a.png").read_bytes() == b"a label image"
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(InputError, match=r"a\.json"):
+        segment_slide(slide, runtime, spec(), tmp_path, SETTINGS)
+    assert names(tmp_path) == ["a.json", "a.png"]
+
+
+def test_what_a_killed_run_left_behind_is_replaced(tmp_path: Path, slide: MemorySlide) -> None:
+    (tmp_path / "a.partial").mkdir()
+    (tmp_path / "a.partial" / "cells").write_bytes(b"half")
+    (tmp_path / "a.ome.tif").write_bytes(b"published, but not yet vouched for")
+    segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+    assert names(tmp_path) == FILES
+
+
+def interrupted(*_: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_leaves_nothing_and_no_thread(tmp_path: Path, slide: MemorySlide) -> None:
+    calls = []
+
+    def after_three(images: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        if len(calls) > 3:
+            raise KeyboardInterrupt
+        return by_colour(images)
+
+    threads = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        segment_slide(slide, FakeRuntime(after_three), spec(), tmp_path, SETTINGS)
+    assert names(tmp_path) == []
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize(
+    "stage",
+    ["segment.write_class_map", "segment.trace", "segment.draw_overview", "outputs.os.replace"],
+)
+def test_ctrl_c_at_any_stage_leaves_nothing(
+    tmp_path: Path, slide: MemorySlide, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"carcinomap.segmentation.{stage}", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+    assert names(tmp_path) == []
+
+
+def test_ctrl_c_while_overwriting_keeps_the_old_result(tmp_path: Path, slide: MemorySlide) -> None:
+    segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+    before = contents(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        segment_slide(slide, FakeRuntime(interrupted), spec(), tmp_path, SETTINGS, overwrite=True)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_told_and_leaves_nothing(
+    tmp_path: Path, slide: MemorySlide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("carcinomap.segmentation.segment.Spool", lambda _: Spool(Path("/dev/full")))
+    with pytest.raises(CarcinomapError, match="disk is full") as told:
+        segment_slide(slide, FakeRuntime(by_position), spec(), tmp_path / "maps", SETTINGS)
+    assert str(tmp_path / "maps") in str(told.value)
+    assert told.value.exit_code == 1
+    assert names(tmp_path / "maps") == []
+
+
+def test_other_errors_of_the_disk_are_themselves(
+    tmp_path: Path, slide: MemorySlide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError(errno.EACCES, "no")
+
+    monkeypatch.setattr("carcinomap.segmentation.segment.write_geojson", refuse)
+    with pytest.raises(PermissionError):
+        segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+    assert names(tmp_path) == []
+
+
+def test_a_slide_too_coarse_for_the_model_is_refused(tmp_path: Path) -> None:
+    slide = MemorySlide(painted(lesions()), mpp=1.51, name="a.svs")
+    with pytest.raises(InputError, match=r"1\.51 µm .* 1\.5 ×"):
+        segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+    assert names(tmp_path) == []
+    slide.mpp = 1.5
+    segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+
+
+def test_a_slide_of_glass_gives_a_whole_result(tmp_path: Path) -> None:
+    slide = MemorySlide(np.full((500, 700, 3), 250, np.uint8), mpp=1.0, name="a.svs")
+    result = segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+    assert names(tmp_path) == FILES
+    assert (read_all(result.class_map) == NOT_MAPPED).all()
+    assert result.record["tissue_mm2"] == 0
+    assert result.record["classes"]["invasive"] == (
+        {"area_mm2": 0, "share_of_tissue": 0, "regions": 0}
+    )
+
+
+def test_the_defaults_are_sensible_and_wrong_ones_refused() -> None:
+    with pytest.raises(ValueError, match="half the tile"):
+        SegmentationSettings(tile=256, overlap=160)
+    assert all(field.description for field in SegmentationSettings.model_fields.values())
+
+
+def test_one_bad_slide_does_not_stop_the_others(real_data: Path, tmp_path: Path) -> None:
+    slides = [
+        real_data / "slides" / name
+        for name in (
+            "broken.svs",
+            "unreadable.svs",
+            "cmu-1-small-region.svs",
+            "camelyon-multiframe.dcm",
+            "missing.svs",
+        )
+    ]
+    found = segment_slides(slides, FakeRuntime(by_colour), spec(), tmp_path / "maps")
+    assert [result.name for result in found.done] == ["cmu-1-small-region"]
+    assert [path.name for path, _ in found.failures] == [
+        "broken.svs",
+        "unreadable.svs",
+        "camelyon-multiframe.dcm",
+        "missing.svs",
+    ]
+    for path, error in found.failures:
+        assert isinstance(error, InputError)
+        assert path.name in str(error)
+    assert "coarser" in str(found.failures[2][1])
+    assert names(tmp_path / "maps") == [
+        f"cmu-1-small-region{suffix}" for suffix in (".geojson", ".json", ".ome.tif", ".png")
+    ]
+    with ClassMap.open(found.done[0].class_map) as class_map:
+        assert (class_map.width, class_map.height) == (1108, 1481)
+
+
+def test_two_slides_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="two slides"):
+        segment_slides(
+            [tmp_path / "x" / "a.svs", tmp_path / "a.tif"], FakeRuntime(by_colour), spec(), tmp_path
+        )
+
+
+def test_every_region_is_outlined_where_the_map_has_it(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    fields = [scipy.ndimage.gaussian_filter(random.normal(size=(500, 500)), 12) for _ in range(4)]
+    labels = np.argmax(fields, axis=0).astype(np.uint8)
+    slide = MemorySlide(painted(labels), mpp=1.0, name="a.svs")
+    exact = SegmentationSettings(tile=256, overlap=64, min_area_um2=0, simplify_um=0)
+    result = segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, exact)
+    features = json.loads(result.polygons.read_text(encoding="utf-8"))["features"]
+    for name, entry in list(result.record["classes"].items())[1:]:
+        polygons = [
+            shapely.geometry.shape(feature["geometry"])
+            for feature in features
+            if feature["properties"]["classification"]["name"] == name
+        ]
+        assert sum(polygon.area for polygon in polygons) == pytest.approx(entry["area_mm2"] * 1e6)
+        assert len(polygons) == entry["regions"]

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+
+from carcinomap.annotation import IGNORE, Annotation, AnnotationSet, ClassScheme
+from carcinomap.cohort import Case, PatchKey, PatchSource
+from carcinomap.slide import TissueMask, View
+from carcinomap.training.dataset import PatchDataset, turned
+
+SCHEME = ClassScheme.default()
+
+
+class Drawn:
+    """A slide whose red channel shows the level-0 column and whose green one the row."""
+
+    mpp = 0.5
+
+    def read(self, x, y, width, height, mpp):
+        step = mpp / self.mpp
+        image = np.zeros((height, width, 3), np.uint8)
+        image[:, :, 0] = np.clip((x + (np.arange(width) + 0.5) * step) / 4, 0, 255)
+        image[:, :, 1] = np.clip((y + (np.arange(height) + 0.5) * step) / 4, 0, 255)[:, None]
+        return image
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def make(monkeypatch):
+    monkeypatch.setattr(Case, "open_slide", lambda case: Drawn())
+
+    def dataset(glass_counts=True):
+        mask = np.zeros((64, 64), bool)
+        mask[:, 20:] = True
+        region = Annotation("invasive", shapely.box(400, 400, 600, 500))
+        source = PatchSource(
+            0, 1000, 1000, 0.5, TissueMask(mask, 8.0, 0.5), AnnotationSet((region,))
+        )
+        return PatchDataset([Case(Path("a.svs"))], {0: source}, SCHEME, View(1.0, 64), glass_counts)
+
+    return dataset
+
+
+def test_image_and_label_of_a_key(make):
+    image, label = make()[PatchKey(0, 500, 450)]
+    assert image.shape == (3, 64, 64)
+    assert label.shape == (64, 64)
+    assert image[0, 0, 0] == (500 - 64 + 1) // 4
+    np.testing.assert_array_equal(label[7:57] == 3, np.ones((50, 64), bool))
+    assert (label[:6] == 0).all()
+
+
+def test_scale_shows_more(make):
+    _, label = make()[PatchKey(0, 500, 450, 0, 2.0)]
+    assert (label == 3).sum() == pytest.approx(50 * 25, rel=0.05)
+
+
+@pytest.mark.parametrize("orientation", range(8))
+def test_every_orientation_keeps_image_and_label_together(make, orientation):
+    plain_image, plain_label = make()[PatchKey(0, 560, 480)]
+    image, label = make()[PatchKey(0, 560, 480, orientation)]
+    np.testing.assert_array_equal(
+        image.numpy().transpose(1, 2, 0),
+        turned(plain_image.numpy().transpose(1, 2, 0), orientation),
+    )
+    np.testing.assert_array_equal(label, turned(plain_label.numpy(), orientation))
+
+
+def test_orientations_are_eight():
+    square = np.arange(9, dtype=np.uint8).reshape(3, 3)
+    assert len({turned(square, i).tobytes() for i in range(8)}) == 8
+
+
+def test_outside_of_the_slide_is_ignored(make):
+    _, label = make()[PatchKey(0, 0, 500)]
+    assert (label[:, :32] == IGNORE).all()
+    assert (label[:, 32:] != IGNORE).all()
+
+
+def test_glass_teaches_but_does_not_score(make):
+    key = PatchKey(0, 320, 800)
+    assert (make(glass_counts=True)[key][1] == 0).all()
+    scored = make(glass_counts=False)[key][1]
+    assert (scored[:, :32] == IGNORE).all()
+    assert (scored[:, 32:] == 0).all()

@@ -1,0 +1,142 @@
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from carcinomap.cohort import Cohort, read_cohort
+from carcinomap.errors import CarcinomapError, InputError
+from carcinomap.model import load_model
+from carcinomap.training import TrainingSettings, train
+from carcinomap.training.data import prepare
+from carcinomap.training.fit import _length
+
+TINY = {"patch": 64, "batch": 2, "validation_patches": 4, "pretrained": False, "workers": 0}
+
+
+@pytest.fixture(scope="module")
+def cohort(made_slides):
+    return read_cohort(made_slides)
+
+
+def weights(path):
+    return load_model(path).network.state_dict()
+
+
+def test_run_leaves_a_model_and_how_it_came_about(cohort, tmp_path):
+    result = train(cohort, tmp_path, TrainingSettings(**TINY, steps=4, validate_every=2))
+    spec = load_model(result.model).spec
+    assert result.steps == 4
+    assert spec.classes.names == ("normal", "benign", "in situ", "invasive")
+    assert (spec.views[0].mpp, spec.views[0].size) == (1.0, 64)
+    assert set(spec.training["fingerprints"]) == {case.name for case in cohort.cases}
+    assert sorted(spec.training["patients"]) == ["train", "val"]
+    assert 0 <= spec.scores["mean_iou"] <= 1
+    assert (tmp_path / "checkpoints" / "last.ckpt").is_file()
+    assert any((tmp_path / "logs").iterdir())
+    summary = json.loads((tmp_path / "run.json").read_text())
+    assert summary["steps"] == 4
+    split = {case.patient: case.split for case in read_cohort(tmp_path / "split.csv").cases}
+    assert set(split.values()) == {"train", "val"}
+
+
+def test_same_run_same_bytes(cohort, tmp_path):
+    settings = TrainingSettings(**TINY, steps=3, validate_every=3)
+    one = train(cohort, tmp_path / "one", settings).model.read_bytes()
+    other = train(cohort, tmp_path / "other", settings).model.read_bytes()
+    assert one == other
+
+
+def test_resume_goes_on_where_it_stopped(cohort, tmp_path):
+    settings = TrainingSettings(**TINY, steps=2, validate_every=2)
+    first = train(cohort, tmp_path, settings)
+    before = weights(first.model)
+    longer = settings.model_copy(update={"steps": 4})
+    with pytest.raises(InputError, match="--resume"):
+        train(cohort, tmp_path, longer)
+    second = train(cohort, tmp_path, longer, resume=True)
+    assert second.steps == 4
+    last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] == 4
+    name = next(iter(before))
+    assert not torch.equal(last["state_dict"][f"network.{name}"], before[name])
+
+
+def test_one_patient_is_split_in_space(cohort, tmp_path):
+    case = cohort.cases[0]
+    data = prepare(Cohort(cohort.source, (case,)), load_scheme(), TrainingSettings(**TINY))
+    (training,), (validation,) = data.training, data.validation
+    assert training.outside == validation.inside
+    assert any("fewer than two patients" in note for note in data.notes)
+
+
+def load_scheme():
+    from carcinomap.annotation import ClassScheme  # noqa: PLC0415
+
+    return ClassScheme.default()
+
+
+def test_unreadable_slide_is_left_out_and_told(cohort, tmp_path):
+    broken = tmp_path / "broken.svs"
+    broken.write_text("nothing")
+    from carcinomap.cohort import Case  # noqa: PLC0415
+
+    case = Case(broken, cohort.cases[0].annotation, "broken")
+    data = prepare(Cohort(tmp_path, (case, *cohort.cases)), load_scheme(), TrainingSettings(**TINY))
+    assert [c.name for c in data.cases] == [c.name for c in cohort.cases]
+    assert any("left out" in note and "broken.svs" in note for note in data.notes)
+
+
+def test_nothing_annotated(tmp_path):
+    (tmp_path / "a.svs").touch()
+    with pytest.raises(InputError, match="none of the slides has an annotation"):
+        train(read_cohort(tmp_path), tmp_path / "run", TrainingSettings(**TINY))
+
+
+def test_length(cohort):
+    data = prepare(cohort, load_scheme(), TrainingSettings(**TINY))
+    assert _length(TrainingSettings(steps=7), data) == 7
+    assert _length(TrainingSettings(minutes=2), data) is None
+    patches = data.tissue_mm2() * 1e6 / 256**2
+    assert _length(TrainingSettings(epochs=3), data) == int(np.ceil(3 * patches / 8))
+
+
+def test_time_ends_the_training(cohort, tmp_path):
+    settings = TrainingSettings(**TINY, minutes=0.02, validate_every=1000)
+    result = train(cohort, tmp_path, settings)
+    assert 0 < result.steps < 1000
+    assert result.scores["step"] == result.steps
+
+
+def test_loss_that_is_lost_stops(cohort, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "carcinomap.training.loss.SegmentationLoss.forward",
+        lambda self, logits, labels: logits.sum() * float("nan"),
+    )
+    with pytest.raises(CarcinomapError, match="not finite at step 1"):
+        train(cohort, tmp_path, TrainingSettings(**TINY, steps=3))
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_interrupt_leaves_no_model(cohort, tmp_path):
+    def interrupt():
+        while not (tmp_path / "checkpoints" / "last.ckpt").exists():
+            time.sleep(0.05)
+        signal_main()
+
+    def signal_main():
+        import signal  # noqa: PLC0415
+
+        signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt, daemon=True)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        train(cohort, tmp_path, TrainingSettings(**TINY, steps=10_000, validate_every=2))
+    assert not (tmp_path / "model.safetensors").exists()
+    resumed = train(
+        cohort, tmp_path, TrainingSettings(**TINY, steps=1, validate_every=2), resume=True
+    )
+    assert resumed.model.is_file()

@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+
+from carcinomap.cohort import Case, read_cohort
+from carcinomap.errors import InputError
+from carcinomap.training.run import Run
+from carcinomap.training.settings import TrainingSettings
+
+CLASSES = {"classes": []}
+
+
+def begun(folder, **settings):
+    run = Run(folder / "run")
+    run.begin(TrainingSettings(**settings), CLASSES, resume=False, overwrite=False)
+    run.checkpoints.mkdir()
+    run.last.touch()
+    return run
+
+
+def test_existing_run_is_not_touched(tmp_path):
+    run = begun(tmp_path)
+    with pytest.raises(InputError, match=r"--resume.*--overwrite"):
+        run.begin(TrainingSettings(), CLASSES, resume=False, overwrite=False)
+
+
+def test_overwrite_starts_anew(tmp_path):
+    run = begun(tmp_path)
+    run.begin(TrainingSettings(patch=64), CLASSES, resume=False, overwrite=True)
+    assert not run.checkpoints.exists()
+    assert "patch: 64" in run.settings.read_text()
+
+
+def test_resume_needs_a_checkpoint(tmp_path):
+    with pytest.raises(InputError, match="nothing to resume"):
+        Run(tmp_path).begin(TrainingSettings(), CLASSES, resume=True, overwrite=False)
+
+
+def test_resume_with_other_settings_is_refused_by_name(tmp_path):
+    run = begun(tmp_path, steps=10)
+    run.begin(TrainingSettings(steps=20, workers=0), CLASSES, resume=True, overwrite=False)
+    with pytest.raises(InputError, match=r"other settings \(mpp, patch\)"):
+        run.begin(TrainingSettings(patch=64, mpp=2), CLASSES, resume=True, overwrite=False)
+
+
+def test_split_is_a_table_that_is_read_again(tmp_path):
+    slides = [tmp_path / "a, b.svs", tmp_path / "c.svs"]
+    for slide in slides:
+        slide.touch()
+    run = Run(tmp_path)
+    cases = [Case(slides[0], None, "P1", "train"), Case(slides[1], None, "P2", "val")]
+    run.write_split(cases)
+    assert list(read_cohort(run.split).cases) == cases
+
+
+def test_paths_are_those_users_know():
+    run = Run(Path("runs/first"))
+    assert run.model == Path("runs/first/model.safetensors")
+    assert run.last == Path("runs/first/checkpoints/last.ckpt")

@@ -1,0 +1,34 @@
+import pytest
+
+from carcinomap.errors import InputError
+from carcinomap.training.fit import _hardware
+from carcinomap.training.settings import TrainingSettings
+from carcinomap.training.task import FINISH, START, WARM_UP, schedule
+
+
+def test_rate_rises_then_falls():
+    assert schedule(0) == pytest.approx(START)
+    assert schedule(WARM_UP) == pytest.approx(1)
+    assert schedule(1) == pytest.approx(FINISH)
+    rising = [schedule(i / 1000) for i in range(101)]
+    falling = [schedule(i / 1000) for i in range(100, 1001)]
+    assert rising == sorted(rising)
+    assert falling == sorted(falling, reverse=True)
+
+
+def test_one_length():
+    with pytest.raises(ValueError, match="not both"):
+        TrainingSettings(steps=5, epochs=2)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", "tpu", ""])
+def test_unknown_device(device):
+    with pytest.raises(InputError, match="--device"):
+        _hardware(device)
+
+
+def test_cuda_where_there_is_none(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match="--device cpu"):
+        _hardware("cuda")
+    assert _hardware("auto")["accelerator"] == "cpu"
