@@ -67,7 +67,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when first used: PyTorch alone takes seconds, which reading a slide need not wait for.
+    # Imported when first used: PyTorch alone takes seconds, and reading a slide needs none of it.
     if name in _HOMES:
         return getattr(import_module(f"carcinomap.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'carcinomap' has no attribute {name!r}")

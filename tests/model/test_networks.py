@@ -1,4 +1,5 @@
 import pytest
+import segmentation_models_pytorch as smp
 import torch
 from huggingface_hub import constants, errors
 
@@ -79,6 +80,30 @@ def test_weights_that_cannot_be_fetched_give_an_error_at_once(encoder, monkeypat
         error = error.__cause__ or error.__context__
     assert errors.OfflineModeIsEnabled in reasons  # it looked into its cache alone
     assert constants.HF_HUB_OFFLINE is False
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mit_b0", "tu-resnet18"])
+def test_weights_and_preprocessing_from_the_hub_are_used(name, monkeypatch):
+    """A hub in place of the real one: its weights are random, but known."""
+    build = smp.encoders.get_encoder
+    on_the_hub = build(name, weights=None)
+    asked = []
+
+    def fetch(name, weights, **kwargs):
+        asked.append(weights)
+        return on_the_hub if weights else build(name, weights=weights, **kwargs)
+
+    described = {"mean": [102, 127.5, 153], "std": [51, 51, 51], "input_range": [0, 255]}
+    monkeypatch.setattr("carcinomap.model.encoder._hub_answers", lambda: True)
+    monkeypatch.setattr(smp.encoders, "get_encoder", fetch)
+    monkeypatch.setattr(smp.encoders, "get_preprocessing_params", lambda *_: described)
+    network = build_network("unet", name, 4)
+    found = network.module.encoder.state_dict()
+    for tensor, expected in on_the_hub.state_dict().items():
+        assert torch.equal(found[tensor], expected)
+    assert asked[-1] == (True if name.startswith("tu-") else "imagenet")
+    assert network.preprocessing.mean == pytest.approx((0.4, 0.5, 0.6))
+    assert network.preprocessing.std == pytest.approx((0.2, 0.2, 0.2))
 
 
 def test_a_network_is_built_again_from_its_kwargs():

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from carcinomap.annotation import ClassScheme
-from carcinomap.model import ModelSpec, Preprocessing
+from carcinomap.model import Model, ModelSpec, Preprocessing
 from carcinomap.segmentation.classmap import ClassMap
 from carcinomap.segmentation.plan import CELL
 from carcinomap.segmentation.pyramid import build_pyramid, level_sizes
@@ -115,6 +116,10 @@ def spec(**training: Any) -> ModelSpec:
         preprocessing=Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
         training=training,
     )
+
+
+def model(**training: Any) -> Model:
+    return Model(spec(**training), torch.nn.Identity())
 
 
 def fill(spool: Spool, labels: np.ndarray) -> None:

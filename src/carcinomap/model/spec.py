@@ -1,9 +1,11 @@
 """What a model is besides its weights, and that as JSON."""
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -117,6 +119,15 @@ class Model:
 
     spec: ModelSpec
     network: "nn.Module"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the spec and the weights: equal for models that do the same."""
+        digest = hashlib.sha256(self.spec.to_json().encode())
+        for name, tensor in sorted(self.network.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
 
 class _Format(BaseModel):

@@ -8,12 +8,8 @@ that file. A result stands under its final name when it is whole, or not at all.
 """
 
 from carcinomap.segmentation.classmap import ClassMap
-from carcinomap.segmentation.segment import (
-    Segmentation,
-    Segmentations,
-    segment_slide,
-    segment_slides,
-)
+from carcinomap.segmentation.many_slides import Segmentations, segment, segment_slides
+from carcinomap.segmentation.one_slide import Segmentation, segment_slide
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.segmentation.spool import NOT_MAPPED
 
@@ -23,6 +19,7 @@ __all__ = [
     "Segmentation",
     "SegmentationSettings",
     "Segmentations",
+    "segment",
     "segment_slide",
     "segment_slides",
 ]

@@ -164,6 +164,10 @@ def _checked(page: Any) -> Any:
     """Return a page of the pyramid if it is as class maps are."""
     if page.dtype != np.uint8 or len(page.shape) != 2 or not page.is_tiled:
         raise _NotOursError("not a tiled image of one channel of bytes")
+    # A damaged directory gives tuples or nothing where there should be a number.
+    sides = (*page.shape, page.tilelength, page.tilewidth)
+    if not all(isinstance(side, int) and side > 0 for side in sides):
+        raise _NotOursError("its sizes are no sizes")
     if max(page.tilelength, page.tilewidth) > LARGEST_TILE:
         raise _NotOursError("its tiles are too large")
     return page

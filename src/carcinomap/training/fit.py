@@ -82,7 +82,7 @@ def train(
         settings.architecture,
         settings.encoder,
         len(scheme),
-        pretrained=settings.pretrained and not resume,
+        pretrained=settings.pretrained,
         width=settings.width,
     )
     run.begin(settings, scheme.to_dict(), resume, overwrite)

@@ -1,6 +1,5 @@
-"""Slides and a model become maps: class map, outlines, picture and numbers."""
+"""A slide and a model become a map: class map, outlines, picture and numbers."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,11 +23,11 @@ from carcinomap.segmentation.settings import SPEED_ONLY, SegmentationSettings
 from carcinomap.segmentation.spool import Spool
 from carcinomap.segmentation.tracing import Region, trace
 from carcinomap.segmentation.writer import write_class_map
-from carcinomap.slide import Slide, TissueMask, find_tissue, open_slide
+from carcinomap.slide import Slide, TissueMask, find_tissue
 from carcinomap.version import __version__
 
 if TYPE_CHECKING:
-    from carcinomap.model import ModelSpec, Runtime
+    from carcinomap.model import Model, Runtime
 
 COARSEST = 1.5  # slide's mpp / model's mpp: beyond, what the model looks for is not there
 
@@ -66,64 +65,10 @@ class Segmentation:
         return Outputs(self.folder, self.name).path(OVERVIEW)
 
 
-@dataclass(frozen=True)
-class Segmentations:
-    """The results of many slides.
-
-    Attributes:
-        done: Those that were segmented now or before, in the order asked for.
-        failures: The others, with what went wrong.
-    """
-
-    done: tuple[Segmentation, ...]
-    failures: tuple[tuple[Path, Exception], ...]
-
-
-def segment_slides(
-    slides: Sequence[str | Path],
-    runtime: "Runtime",
-    spec: "ModelSpec",
-    output: str | Path,
-    settings: SegmentationSettings | None = None,
-    mpp: float | None = None,
-    overwrite: bool = False,
-) -> Segmentations:
-    """Segment slides one after the other; one that fails does not stop the others.
-
-    Args:
-        slides: Their files.
-        runtime: See ``segment_slide``.
-        spec: See ``segment_slide``.
-        output: See ``segment_slide``.
-        settings: See ``segment_slide``.
-        mpp: Microns per level-0 pixel of all slides; None takes each file's own.
-        overwrite: See ``segment_slide``.
-
-    Raises:
-        InputError: Two slides have the same name, so that their results would too.
-    """
-    paths = [Path(slide) for slide in slides]
-    twice = [stem for stem, count in Counter(path.stem for path in paths).items() if count > 1]
-    if twice:
-        raise InputError(
-            f"{twice[0]}: two slides have this name, and results are named after the slide; "
-            "segment them into different folders"
-        )
-    done: list[Segmentation] = []
-    failures: list[tuple[Path, Exception]] = []
-    for path in paths:
-        try:
-            with open_slide(path, mpp) as slide:
-                done.append(segment_slide(slide, runtime, spec, output, settings, overwrite))
-        except Exception as error:  # told at the end, with the name of the slide
-            failures.append((path, error))
-    return Segmentations(tuple(done), tuple(failures))
-
-
 def segment_slide(
     slide: Slide,
     runtime: "Runtime",
-    spec: "ModelSpec",
+    model: "Model",
     output: str | Path,
     settings: SegmentationSettings | None = None,
     overwrite: bool = False,
@@ -133,7 +78,7 @@ def segment_slide(
     Args:
         slide: The slide.
         runtime: What executes the model.
-        spec: What the model is; recorded with the result.
+        model: What the runtime executes; recorded with the result.
         output: Folder to write ``NAME.ome.tif``, ``.geojson``, ``.png`` and ``.json`` to.
         settings: The defaults where None.
         overwrite: Replace what is there instead of keeping it.
@@ -151,7 +96,7 @@ def segment_slide(
             f"model by more than {COARSEST} ×; what the model looks for cannot be seen in it"
         )
     size = slide.size_at(mpp)
-    identity = _identity(slide, spec, settings, mpp, size)
+    identity = _identity(slide, model, settings, mpp, size)
     outputs = Outputs(Path(output), slide.name)
     if not overwrite and (record := outputs.finished(identity)) is not None:
         return Segmentation(slide.name, outputs.folder, record, skipped=True)
@@ -166,7 +111,7 @@ def segment_slide(
 
 def _identity(
     slide: Slide,
-    spec: "ModelSpec",
+    model: "Model",
     settings: SegmentationSettings,
     mpp: float,
     size: tuple[int, int],
@@ -175,9 +120,9 @@ def _identity(
     return {
         "slide": slide.path.name,
         "model": {
-            "architecture": spec.architecture,
-            "classes": list(spec.classes.names),
-            "sha256": hashlib.sha256(spec.to_json().encode()).hexdigest(),
+            "architecture": model.spec.architecture,
+            "classes": list(model.spec.classes.names),
+            "sha256": model.fingerprint,
         },
         "mpp": mpp,
         "size": list(size),

@@ -17,9 +17,9 @@ from segmentation_fakes import (
     MemorySlide,
     by_colour,
     by_position,
+    model,
     painted,
     read_all,
-    spec,
 )
 
 from carcinomap.errors import CarcinomapError, InputError
@@ -63,7 +63,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_whole_result(tmp_path: Path, slide: MemorySlide) -> None:
-    result = segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+    result = segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
     assert names(tmp_path) == FILES
     assert not result.skipped
 
@@ -107,14 +107,14 @@ def test_the_same_input_gives_the_same_bytes_whatever_the_threads(
     runtime = FakeRuntime(by_position)
     for folder, readers in (("one", 1), ("two", 4)):
         settings = SETTINGS.model_copy(update={"readers": readers})
-        segment_slide(slide, runtime, spec(), tmp_path / folder, settings)
+        segment_slide(slide, runtime, model(), tmp_path / folder, settings)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
 def test_outlines_lie_on_the_slide_at_any_mpp(tmp_path: Path) -> None:
     slide = MemorySlide(painted(lesions()), mpp=0.5, name="a.svs")
     slide.properties = {"openslide.bounds-x": "100", "openslide.bounds-y": "40"}
-    result = segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+    result = segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
     content = json.loads(result.polygons.read_text(encoding="utf-8"))
     assert content["origin"] == [100, 40]
     (benign,) = [
@@ -129,21 +129,21 @@ def test_a_finished_result_is_kept_and_another_one_asked_about(
     tmp_path: Path, slide: MemorySlide
 ) -> None:
     runtime = FakeRuntime(by_colour)
-    first = segment_slide(slide, runtime, spec(), tmp_path, SETTINGS)
+    first = segment_slide(slide, runtime, model(), tmp_path, SETTINGS)
     before, asked = contents(tmp_path), len(runtime.shapes)
     again = segment_slide(
-        slide, runtime, spec(), tmp_path, SETTINGS.model_copy(update={"readers": 7})
+        slide, runtime, model(), tmp_path, SETTINGS.model_copy(update={"readers": 7})
     )
     assert again.skipped
     assert again.record == first.record
     assert len(runtime.shapes) == asked
     other = SETTINGS.model_copy(update={"overlap": 32})
     with pytest.raises(InputError, match=r"another settings.*--overwrite"):
-        segment_slide(slide, runtime, spec(), tmp_path, other)
+        segment_slide(slide, runtime, model(), tmp_path, other)
     with pytest.raises(InputError, match=r"another model.*--overwrite"):
-        segment_slide(slide, runtime, spec(seed=2), tmp_path, SETTINGS)
+        segment_slide(slide, runtime, model(seed=2), tmp_path, SETTINGS)
     assert contents(tmp_path) == before
-    replaced = segment_slide(slide, runtime, spec(), tmp_path, other, overwrite=True)
+    replaced = segment_slide(slide, runtime, model(), tmp_path, other, overwrite=True)
     assert not replaced.skipped
     assert json.loads((tmp_path / "a.json").read_text())["settings"]["overlap"] == 32
 
@@ -152,11 +152,11 @@ def test_files_of_somebody_else_are_not_overwritten(tmp_path: Path, slide: Memor
     (tmp_path / "a.png").write_bytes(b"a label image")
     runtime = FakeRuntime(by_colour)
     with pytest.raises(InputError, match=r"a\.png"):
-        segment_slide(slide, runtime, spec(), tmp_path, SETTINGS)
+        segment_slide(slide, runtime, model(), tmp_path, SETTINGS)
     assert (tmp_path / "a.png").read_bytes() == b"a label image"
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(InputError, match=r"a\.json"):
-        segment_slide(slide, runtime, spec(), tmp_path, SETTINGS)
+        segment_slide(slide, runtime, model(), tmp_path, SETTINGS)
     assert names(tmp_path) == ["a.json", "a.png"]
 
 
@@ -164,7 +164,7 @@ def test_what_a_killed_run_left_behind_is_replaced(tmp_path: Path, slide: Memory
     (tmp_path / "a.partial").mkdir()
     (tmp_path / "a.partial" / "cells").write_bytes(b"half")
     (tmp_path / "a.ome.tif").write_bytes(b"published, but not yet vouched for")
-    segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+    segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
     assert names(tmp_path) == FILES
 
 
@@ -183,29 +183,34 @@ def test_ctrl_c_leaves_nothing_and_no_thread(tmp_path: Path, slide: MemorySlide)
 
     threads = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        segment_slide(slide, FakeRuntime(after_three), spec(), tmp_path, SETTINGS)
+        segment_slide(slide, FakeRuntime(after_three), model(), tmp_path, SETTINGS)
     assert names(tmp_path) == []
     assert threading.active_count() == threads
 
 
 @pytest.mark.parametrize(
     "stage",
-    ["segment.write_class_map", "segment.trace", "segment.draw_overview", "outputs.os.replace"],
+    [
+        "one_slide.write_class_map",
+        "one_slide.trace",
+        "one_slide.draw_overview",
+        "outputs.os.replace",
+    ],
 )
 def test_ctrl_c_at_any_stage_leaves_nothing(
     tmp_path: Path, slide: MemorySlide, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"carcinomap.segmentation.{stage}", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+        segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
     assert names(tmp_path) == []
 
 
 def test_ctrl_c_while_overwriting_keeps_the_old_result(tmp_path: Path, slide: MemorySlide) -> None:
-    segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+    segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
     before = contents(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        segment_slide(slide, FakeRuntime(interrupted), spec(), tmp_path, SETTINGS, overwrite=True)
+        segment_slide(slide, FakeRuntime(interrupted), model(), tmp_path, SETTINGS, overwrite=True)
     assert contents(tmp_path) == before
 
 
@@ -213,9 +218,11 @@ def test_ctrl_c_while_overwriting_keeps_the_old_result(tmp_path: Path, slide: Me
 def test_a_full_disk_is_told_and_leaves_nothing(
     tmp_path: Path, slide: MemorySlide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("carcinomap.segmentation.segment.Spool", lambda _: Spool(Path("/dev/full")))
+    monkeypatch.setattr(
+        "carcinomap.segmentation.one_slide.Spool", lambda _: Spool(Path("/dev/full"))
+    )
     with pytest.raises(CarcinomapError, match="disk is full") as told:
-        segment_slide(slide, FakeRuntime(by_position), spec(), tmp_path / "maps", SETTINGS)
+        segment_slide(slide, FakeRuntime(by_position), model(), tmp_path / "maps", SETTINGS)
     assert str(tmp_path / "maps") in str(told.value)
     assert told.value.exit_code == 1
     assert names(tmp_path / "maps") == []
@@ -227,24 +234,24 @@ def test_other_errors_of_the_disk_are_themselves(
     def refuse(*_: Any) -> None:
         raise PermissionError(errno.EACCES, "no")
 
-    monkeypatch.setattr("carcinomap.segmentation.segment.write_geojson", refuse)
+    monkeypatch.setattr("carcinomap.segmentation.one_slide.write_geojson", refuse)
     with pytest.raises(PermissionError):
-        segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+        segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
     assert names(tmp_path) == []
 
 
 def test_a_slide_too_coarse_for_the_model_is_refused(tmp_path: Path) -> None:
     slide = MemorySlide(painted(lesions()), mpp=1.51, name="a.svs")
     with pytest.raises(InputError, match=r"1\.51 µm .* 1\.5 ×"):
-        segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+        segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
     assert names(tmp_path) == []
     slide.mpp = 1.5
-    segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+    segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
 
 
 def test_a_slide_of_glass_gives_a_whole_result(tmp_path: Path) -> None:
     slide = MemorySlide(np.full((500, 700, 3), 250, np.uint8), mpp=1.0, name="a.svs")
-    result = segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, SETTINGS)
+    result = segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
     assert names(tmp_path) == FILES
     assert (read_all(result.class_map) == NOT_MAPPED).all()
     assert result.record["tissue_mm2"] == 0
@@ -270,7 +277,7 @@ def test_one_bad_slide_does_not_stop_the_others(real_data: Path, tmp_path: Path)
             "missing.svs",
         )
     ]
-    found = segment_slides(slides, FakeRuntime(by_colour), spec(), tmp_path / "maps")
+    found = segment_slides(slides, FakeRuntime(by_colour), model(), tmp_path / "maps")
     assert [result.name for result in found.done] == ["cmu-1-small-region"]
     assert [path.name for path, _ in found.failures] == [
         "broken.svs",
@@ -292,7 +299,10 @@ def test_one_bad_slide_does_not_stop_the_others(real_data: Path, tmp_path: Path)
 def test_two_slides_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="two slides"):
         segment_slides(
-            [tmp_path / "x" / "a.svs", tmp_path / "a.tif"], FakeRuntime(by_colour), spec(), tmp_path
+            [tmp_path / "x" / "a.svs", tmp_path / "a.tif"],
+            FakeRuntime(by_colour),
+            model(),
+            tmp_path,
         )
 
 
@@ -302,7 +312,7 @@ def test_every_region_is_outlined_where_the_map_has_it(tmp_path: Path) -> None:
     labels = np.argmax(fields, axis=0).astype(np.uint8)
     slide = MemorySlide(painted(labels), mpp=1.0, name="a.svs")
     exact = SegmentationSettings(tile=256, overlap=64, min_area_um2=0, simplify_um=0)
-    result = segment_slide(slide, FakeRuntime(by_colour), spec(), tmp_path, exact)
+    result = segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, exact)
     features = json.loads(result.polygons.read_text(encoding="utf-8"))["features"]
     for name, entry in list(result.record["classes"].items())[1:]:
         polygons = [
