@@ -12,6 +12,7 @@ from carcinomap.annotation import (
     ClassScheme,
     Note,
     TissueClass,
+    check_labels,
 )
 from carcinomap.errors import InputError
 
@@ -170,3 +171,20 @@ def test_another_scheme_reads_the_same_regions_anew():
     assert annotations.label_image(0, 0, 2, 1, 1, scheme).tolist() == [[1, 1]]
     with pytest.raises(InputError):
         annotations.label_image(0, 0, 2, 1, 1, DEFAULT)
+
+
+def test_unknown_labels_of_many_files_are_told_once() -> None:
+    square = box(0, 0, 9, 9)
+    sets = [
+        AnnotationSet(
+            (Annotation("Begnin", square), Annotation("invasive", square)), (), Path(name)
+        )
+        for name in ("a.xml", "b.xml", "c.xml", "d.xml", "e.xml")
+    ]
+    with pytest.raises(InputError) as told:
+        check_labels(sets, ClassScheme.default())
+    message = str(told.value)
+    assert "'Begnin': 5 regions in a.xml, b.xml, c.xml and 2 more files" in message
+    assert "'benign'" in message
+    assert message.count("Begnin") == 1
+    check_labels([AnnotationSet((Annotation("Invasive", square),))], ClassScheme.default())

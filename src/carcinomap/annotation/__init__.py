@@ -12,7 +12,7 @@ Everything is in level-0 pixels. There is never a mask of a whole slide: ``label
 the window it is asked for, at the scale it is asked for.
 """
 
-from carcinomap.annotation.annotations import Annotation, AnnotationSet, Note
+from carcinomap.annotation.annotations import Annotation, AnnotationSet, Note, check_labels
 from carcinomap.annotation.imagescope import ANNOTATION_SUFFIXES, read_annotations
 from carcinomap.annotation.scheme import IGNORE, ClassScheme, TissueClass
 
@@ -24,5 +24,6 @@ __all__ = [
     "ClassScheme",
     "Note",
     "TissueClass",
+    "check_labels",
     "read_annotations",
 ]

@@ -1,7 +1,7 @@
 """The annotated regions of one slide."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,8 @@ from carcinomap.annotation.drawing import Window
 from carcinomap.annotation.geometry import Area
 from carcinomap.annotation.scheme import IGNORE, ClassScheme
 from carcinomap.errors import InputError
+
+FILES_NAMED = 3
 
 NoteKind = Literal["repaired", "hole", "stray hole", "open line", "arrow", "no area", "other type"]
 
@@ -102,17 +104,7 @@ class AnnotationSet:
             InputError: Some labels are unknown and the scheme calls that an error; names the
                 file, the labels, their counts and the nearest known spelling.
         """
-        if scheme.unknown != "error":
-            return
-        unknown = {label: n for label, n in self._counts.items() if not scheme.knows(label)}
-        if not unknown:
-            return
-        raise InputError(
-            f"{self.source or 'annotations'}: labels that are in no class:\n"
-            + "\n".join(_unknown(label, count, scheme) for label, count in unknown.items())
-            + f"\nThe classes are {', '.join(scheme.names)}. Name the labels under `aliases` or "
-            "`ignore` in a classes.yaml (--classes), or say there `unknown: ignore`."
-        )
+        check_labels([self], scheme)
 
     def polygons(self, scheme: ClassScheme) -> list[tuple[int, Area]]:
         """Return (class index or ``IGNORE``, area), in file order, without regions of interest.
@@ -188,7 +180,36 @@ class AnnotationSet:
         return pixels
 
 
-def _unknown(label: str, count: int, scheme: ClassScheme) -> str:
+def check_labels(sets: Sequence[AnnotationSet], scheme: ClassScheme) -> None:
+    """Make sure that the scheme says what every label of some annotation sets means.
+
+    Raises:
+        InputError: Some labels are unknown and the scheme calls that an error; tells once of
+            each label its count, its files, and the nearest known spelling.
+    """
+    if scheme.unknown != "error":
+        return
+    unknown: dict[str, list[tuple[AnnotationSet, int]]] = {}
+    for annotations in sets:
+        for label, count in annotations.labels().items():
+            if not scheme.knows(label):
+                unknown.setdefault(label, []).append((annotations, count))
+    if unknown:
+        lines = [_unknown(label, found, scheme) for label, found in unknown.items()]
+        raise InputError(
+            "labels that are in no class:\n"
+            + "\n".join(lines)
+            + f"\nThe classes are {', '.join(scheme.names)}. Name the labels under `aliases` or "
+            "`ignore` in a classes.yaml (--classes), or say there `unknown: ignore`."
+        )
+
+
+def _unknown(label: str, found: list[tuple[AnnotationSet, int]], scheme: ClassScheme) -> str:
+    """Say of an unknown label how many regions have it, in which files, and what is near."""
     name = repr(label) if label else '"" (no label at all)'
+    count = sum(number for _, number in found)
     regions = "1 region" if count == 1 else f"{count:,} regions"
-    return f"  {name}: {regions}{scheme.suggestion(label)}"
+    files = [str(annotations.source) for annotations, _ in found if annotations.source]
+    named = f" in {', '.join(files[:FILES_NAMED])}" if files else ""
+    more = f" and {len(files) - FILES_NAMED} more files" if len(files) > FILES_NAMED else ""
+    return f"  {name}: {regions}{named}{more}{scheme.suggestion(label)}"

@@ -192,7 +192,7 @@ def _explain(error: OSError) -> str:
     """Say what the operating system refused."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f" ({error.filename})" if error.filename else ""
-        return f"no space left on the disk of the output{where}; nothing half-written was kept"
+        return f"no space left on the disk{where}"
     return str(error)
 
 

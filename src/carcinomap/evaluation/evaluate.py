@@ -24,8 +24,8 @@ WINDOW = 2048
 
 def evaluate_cohort(
     cohort: Cohort,
-    predictions: Path,
-    output: Path,
+    predictions: str | Path,
+    output: str | Path,
     scheme: ClassScheme | None = None,
     overwrite: bool = False,
 ) -> Scores:
@@ -45,10 +45,11 @@ def evaluate_cohort(
             exists.
         CarcinomapError: Not one slide could be scored.
     """
+    output = Path(output)
     target = output / "scores.json"
     if target.exists() and not overwrite:
         raise InputError(f"{target}: exists already; --overwrite replaces it")
-    pairing = pair_with_maps(cohort, predictions, scheme)
+    pairing = pair_with_maps(cohort, Path(predictions), scheme)
     cases, failures = _evaluate_all(pairing.pairs, pairing.scheme)
     failures = pairing.failures | failures
     if not cases:

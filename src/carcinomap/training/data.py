@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from carcinomap.annotation import ClassScheme
+from carcinomap.annotation import ClassScheme, check_labels
 from carcinomap.cohort import (
     Case,
     Cohort,
@@ -83,25 +83,17 @@ def _open_all(
     opened: list[Case] = []
     sources: list[PatchSource] = []
     notes: list[str] = []
-    unknown: list[str] = []
     with progress("reading slides", len(cases), "slides") as advance:
         for case in cases:
             advance()
             try:
-                source = PatchSource.of(len(opened), case)
+                sources.append(PatchSource.of(len(opened), case))
+                opened.append(case)
             except InputError as error:
                 notes.append(f"left out: {error}")
-                continue
-            try:
-                source.annotations.check(scheme)
-            except InputError as error:
-                unknown.append(str(error))
-            opened.append(case)
-            sources.append(source)
-    if unknown:
-        raise InputError("\n".join(unknown))
     if not sources:
         raise InputError("\n".join(["none of the slides can be used", *notes]))
+    check_labels([source.annotations for source in sources], scheme)
     return opened, sources, notes
 
 

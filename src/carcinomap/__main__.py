@@ -1,0 +1,5 @@
+"""``python -m carcinomap``."""
+
+from carcinomap.cli.main import main
+
+main()
