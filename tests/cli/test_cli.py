@@ -162,7 +162,10 @@ def test_refusals_on_real_slides(real_data, model, tmp_path):
         (["train", "text.svs", "-o", "r", "--steps", "5", "--epochs", "1"], "not both"),
         (["train", "text.svs", "-o", "r", "--classes", "text.svs"], "text.svs"),
         (["train", "text.svs", "-o", "r", "--optimiser", "sgd"], "sgd"),
-        (["evaluate", "text.svs", "--predictions", "absent", "-o", "s"], "no slide has an annotation"),
+        (
+            ["evaluate", "text.svs", "--predictions", "absent", "-o", "s"],
+            "no slide has an annotation",
+        ),
         (["inspect", "absent"], "no such"),
         (["demo", "-o", "text.svs"], "not a folder"),
         (["fly"], "fly"),

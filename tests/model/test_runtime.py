@@ -1,9 +1,11 @@
+import signal
 import subprocess
 import sys
 import threading
 from dataclasses import replace
 
 import numpy as np
+import openvino
 import pytest
 import torch
 from small_models import small_model
@@ -226,3 +228,19 @@ def test_importing_the_room_is_light_and_openvino_keeps_quiet():
         "assert not sys.modules.get('openvino_telemetry')\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_ctrl_c_waits_for_the_conversion(monkeypatch, model):
+    convert = openvino.convert_model
+    after = []
+
+    def interrupted(*arguments, **keywords):
+        signal.raise_signal(signal.SIGINT)
+        after.append("converted")
+        return convert(*arguments, **keywords)
+
+    monkeypatch.setattr(openvino, "convert_model", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(OpenVinoRuntime(model, 1).run(batches((1, 64, 64))))
+    assert after == ["converted"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

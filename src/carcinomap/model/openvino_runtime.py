@@ -1,9 +1,13 @@
 """OpenVINO executes a model on the CPU, in full precision."""
 
+import signal
 import sys
+import threading
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import numpy as np
 import torch
@@ -82,7 +86,7 @@ class OpenVinoRuntime:
         twice for comparison, which would take four times as long.
         """
         example = tuple(torch.zeros(shape, dtype=torch.uint8) for shape in shapes)
-        with torch.no_grad(), warnings.catch_warnings():
+        with torch.no_grad(), warnings.catch_warnings(), _interrupts_held():
             warnings.simplefilter("ignore")  # that sizes become constants
             traced = TorchScriptPythonDecoder(
                 self._module, example_input=example, trace_kwargs={"check_trace": False}
@@ -95,6 +99,26 @@ class OpenVinoRuntime:
             }
         )
         return self._core.compile_model(converted, "CPU", self._settings)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait until the block is done.
+
+    The conversion calls Python from C++, which takes the exception for a failure of the
+    network, or crashes.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no signal arrives there
+        yield
+        return
+    held: list[tuple[int, FrameType | None]] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if held and callable(before):
+        before(*held[0])
 
 
 def _result(request: openvino.InferRequest) -> NDArray[np.float32]:
