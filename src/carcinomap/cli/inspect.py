@@ -82,10 +82,13 @@ def _table(path: Path, data: dict[str, Any]) -> Table:
 
 
 def _cell(value: Any) -> str:
+    """Write a value for people; of classes and the like, their names."""
     if isinstance(value, dict):
         return "\n".join(f"{key}: {_cell(inner)}" for key, inner in value.items()) or "none"
+    if isinstance(value, list) and all(isinstance(one, dict) and "name" in one for one in value):
+        return ", ".join(one["name"] for one in value) or "none"
     if isinstance(value, list):
-        return "\n".join(map(_cell, value)) or "none"
+        return "\n".join(map(_cell, value))
     if isinstance(value, float):
         return f"{value:.6g}"
     return "not known" if value is None else str(value)

@@ -12,7 +12,8 @@ from carcinomap.cohort.sources import Block, PatchSource
 from carcinomap.errors import InputError
 
 CANDIDATES = 500
-BLOCK_SHARES = (0.15, 0.2, 0.25, 0.3, 0.35)
+BLOCK_SHARES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
+KNOWN = 0.05  # share of a class that a side needs to know it
 
 
 def check_patients(cases: Sequence[Case]) -> None:
@@ -91,8 +92,8 @@ def _choose(
 def spatial_block(source: PatchSource, scheme: ClassScheme) -> Block:
     """Return the strip along one side of a slide that validates.
 
-    The strip whose share of every class (tissue that nobody outlined is class 0) comes nearest
-    to a quarter is taken, so that both sides of the cut know every class as far as possible.
+    As many classes as possible (tissue that nobody outlined is class 0) lie on both sides of the
+    cut; of such strips, the one is taken whose share of every class comes nearest to a quarter.
     """
     mask = source.tissue.mask
     cell = source.tissue.mpp / source.mpp
@@ -101,12 +102,13 @@ def spatial_block(source: PatchSource, scheme: ClassScheme) -> Block:
     maps = np.stack([counted & (label == index) for index in range(len(scheme))])
     total = np.maximum(maps.sum(axis=(1, 2)), 1)
     there = total > 1
-    best, least = Block(0, 0, source.width, source.height), np.inf
+    best, least = Block(0, 0, source.width, source.height), (np.inf, np.inf)
     for block in _strips(counted, cell, source):
         rows = slice(int(block.top / cell), int(np.ceil(block.bottom / cell)))
         columns = slice(int(block.left / cell), int(np.ceil(block.right / cell)))
-        shares = maps[:, rows, columns].sum(axis=(1, 2)) / total
-        off = float(np.abs(shares - 0.25)[there].sum())
+        shares = (maps[:, rows, columns].sum(axis=(1, 2)) / total)[there]
+        one_sided = int(((shares < KNOWN) | (shares > 1 - KNOWN)).sum())
+        off = (one_sided, float(np.abs(shares - 0.25).sum()))
         if off < least:
             best, least = block, off
     return best
@@ -118,7 +120,9 @@ def _strips(counted: NDArray[np.bool_], cell: float, source: PatchSource) -> Ite
     for share in BLOCK_SHARES:
         for axis in (0, 1):
             grown = np.cumsum(counted.sum(axis=axis))
-            near, far = (np.searchsorted(grown, s * grown[-1]) * cell for s in (share, 1 - share))
+            near, far = (
+                float(np.searchsorted(grown, s * grown[-1]) * cell) for s in (share, 1 - share)
+            )
             if axis == 0:
                 yield Block(0, 0, near, height)
                 yield Block(far, 0, width, height)

@@ -74,7 +74,8 @@ class OpenSlideSlide(Slide):
         if x is None or y is None:
             raise MissingMppError(
                 f"{self.path}: the file does not say how many microns a pixel has; "
-                "give it with --mpp (0.25 is usual for 40x scans, 0.5 for 20x)"
+                "give it with --mpp (0.25 is usual for 40x scans, 0.5 for 20x) or, to train and "
+                "to evaluate, in a column 'mpp' of the cohort's CSV"
             )
         if abs(x - y) > MPP_AGREEMENT * max(x, y):
             raise InputError(
