@@ -1,46 +1,50 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Case, read_cohort
 from carcinomap.errors import InputError
 from carcinomap.training.run import Run
 from carcinomap.training.settings import TrainingSettings
 
-CLASSES = {"classes": []}
+CLASSES = ClassScheme.default()
 
 
 def begun(folder, **settings):
     run = Run(folder / "run")
-    run.begin(TrainingSettings(**settings), CLASSES, resume=False, overwrite=False)
+    run.check(TrainingSettings(**settings), CLASSES, resume=False, overwrite=False)
+    run.begin(TrainingSettings(**settings), CLASSES, resume=False)
     run.checkpoints.mkdir()
-    run.last.touch()
+    torch.save({"global_step": 1}, run.last)
     return run
 
 
 def test_existing_run_is_not_touched(tmp_path):
     run = begun(tmp_path)
     with pytest.raises(InputError, match=r"--resume.*--overwrite"):
-        run.begin(TrainingSettings(), CLASSES, resume=False, overwrite=False)
+        run.check(TrainingSettings(), CLASSES, resume=False, overwrite=False)
 
 
 def test_overwrite_starts_anew(tmp_path):
     run = begun(tmp_path)
-    run.begin(TrainingSettings(patch=64), CLASSES, resume=False, overwrite=True)
+    run.check(TrainingSettings(patch=64), CLASSES, resume=False, overwrite=True)
+    run.begin(TrainingSettings(patch=64), CLASSES, resume=False)
     assert not run.checkpoints.exists()
     assert "patch: 64" in run.settings.read_text()
 
 
 def test_resume_needs_a_checkpoint(tmp_path):
     with pytest.raises(InputError, match="nothing to resume"):
-        Run(tmp_path).begin(TrainingSettings(), CLASSES, resume=True, overwrite=False)
+        Run(tmp_path).check(TrainingSettings(), CLASSES, resume=True, overwrite=False)
 
 
 def test_resume_with_other_settings_is_refused_by_name(tmp_path):
     run = begun(tmp_path, steps=10)
-    run.begin(TrainingSettings(steps=20, workers=0), CLASSES, resume=True, overwrite=False)
+    run.check(TrainingSettings(steps=20, workers=0), CLASSES, resume=True, overwrite=False)
     with pytest.raises(InputError, match=r"other settings \(mpp, patch\)"):
-        run.begin(TrainingSettings(patch=64, mpp=2), CLASSES, resume=True, overwrite=False)
+        run.check(TrainingSettings(patch=64, mpp=2), CLASSES, resume=True, overwrite=False)
 
 
 def test_split_is_a_table_that_is_read_again(tmp_path):
@@ -57,3 +61,10 @@ def test_paths_are_those_users_know():
     run = Run(Path("runs/first"))
     assert run.model == Path("runs/first/model.safetensors")
     assert run.last == Path("runs/first/checkpoints/last.ckpt")
+
+
+def test_damaged_checkpoint_is_told(tmp_path):
+    run = begun(tmp_path)
+    run.last.write_bytes(run.last.read_bytes()[:100])
+    with pytest.raises(InputError, match="damaged"):
+        run.check(TrainingSettings(), CLASSES, resume=True, overwrite=False)

@@ -15,7 +15,8 @@ from carcinomap.model.spec import Model, ModelSpec, Preprocessing
 if TYPE_CHECKING:
     from carcinomap.model.file import load_model, save_model
     from carcinomap.model.networks import Network, architectures, build_network, encoders
-    from carcinomap.model.runtime import Runtime, open_runtime
+    from carcinomap.model.opening import open_runtime
+    from carcinomap.model.runtime import Runtime
 
 __all__ = [
     "Model",
@@ -39,7 +40,7 @@ _HOMES = {
     "build_network": "networks",
     "encoders": "networks",
     "load_model": "file",
-    "open_runtime": "runtime",
+    "open_runtime": "opening",
     "save_model": "file",
 }
 

@@ -76,6 +76,7 @@ def train(
     scheme = scheme or ClassScheme.default()
     started = time.time()
     run = Run(Path(output))
+    run.check(settings, scheme, resume, overwrite)
     data = prepare(cohort, scheme, settings)
     torch.manual_seed(settings.seed)
     network = build_network(
@@ -85,7 +86,7 @@ def train(
         pretrained=settings.pretrained,
         width=settings.width,
     )
-    run.begin(settings, scheme.to_dict(), resume, overwrite)
+    run.begin(settings, scheme, resume)
     run.write_split(data.cases)
     steps = _length(settings, data)
     task = SegmentationTask(network.module, network.preprocessing, scheme, settings, steps)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
+from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Case
 from carcinomap.errors import InputError
 from carcinomap.files import write_text
@@ -60,30 +62,33 @@ class Run:
         """Versions, timings and scores."""
         return self.folder / "run.json"
 
-    def begin(
-        self, settings: TrainingSettings, classes: Any, resume: bool, overwrite: bool
+    def check(
+        self, settings: TrainingSettings, scheme: ClassScheme, resume: bool, overwrite: bool
     ) -> None:
-        """Make the folder ready and record the settings.
+        """Make sure that the folder may be written, before any work is done.
 
         Raises:
             InputError: There is a run already and neither ``resume`` nor ``overwrite`` is asked
-                for; or nothing to resume; or it was made with other settings.
+                for; or nothing to resume; or it was made with other settings or classes.
         """
-        wanted = {**settings.model_dump(), "classes": classes}
-        if overwrite and not resume:
-            for path in (self.model, self.summary, self.split, self.settings):
-                path.unlink(missing_ok=True)
-            for folder in (self.checkpoints, self.logs):
-                shutil.rmtree(folder, ignore_errors=True)
         if resume:
-            self._check_resumable(wanted)
-        elif self.settings.exists() or self.model.exists():
+            self._check_resumable(_recorded(settings, scheme))
+        elif not overwrite and (self.settings.exists() or self.model.exists()):
             raise InputError(
                 f"{self.folder}: there is a training run already; go on with it by --resume, "
                 "start anew with --overwrite, or choose another --output"
             )
+
+    def begin(self, settings: TrainingSettings, scheme: ClassScheme, resume: bool) -> None:
+        """Clear away an earlier run, unless it goes on, and record the settings."""
+        if not resume:
+            for path in (self.model, self.summary, self.split, self.settings):
+                path.unlink(missing_ok=True)
+            for folder in (self.checkpoints, self.logs):
+                shutil.rmtree(folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(self.settings, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
+        recorded = _recorded(settings, scheme)
+        write_text(self.settings, yaml.safe_dump(recorded, sort_keys=False, allow_unicode=True))
 
     def _check_resumable(self, wanted: dict[str, Any]) -> None:
         if not self.last.is_file():
@@ -100,6 +105,10 @@ class Run:
             )
         except (OSError, yaml.YAMLError, TypeError) as error:
             raise InputError(f"{self.settings}: cannot be read ({error})") from error
+        try:
+            torch.load(self.last, map_location="cpu", weights_only=True, mmap=True)
+        except Exception as error:  # torch says it in many ways
+            raise InputError(f"{self.last}: damaged; start anew with --overwrite") from error
         if changed:
             raise InputError(
                 f"{self.folder}: was begun with other settings ({', '.join(changed)}); "
@@ -114,3 +123,7 @@ class Run:
         for case in cases:
             writer.writerow([case.slide, case.annotation or "", case.patient, case.split])
         write_text(self.split, table.getvalue())
+
+
+def _recorded(settings: TrainingSettings, scheme: ClassScheme) -> dict[str, Any]:
+    return {**settings.model_dump(), "classes": scheme.to_dict()}
