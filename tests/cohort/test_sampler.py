@@ -127,3 +127,9 @@ def test_strip_prefers_to_know_every_class_on_both_sides():
     assert (strip.top, strip.bottom) == (0, 4000)
     inside = strip.polygon().intersection(shapely.box(1200, 100, 2800, 1500)).area
     assert 0.05 < inside / (1600 * 1400) < 0.5
+
+
+def test_no_room_beside_validation_is_told():
+    everywhere = source(LARGE).restricted(outside=Block(0, 0, 4000, 4000))
+    with pytest.raises(InputError, match="smaller --patch"):
+        PatchSampler([everywhere], SCHEME, VIEW, 0).key(0, 0)

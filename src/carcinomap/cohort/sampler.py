@@ -45,7 +45,6 @@ class PatchSampler:
         seed: int,
         scale_jitter: float = 0.0,
     ) -> None:
-        self._sources = sources
         self._scheme = scheme
         self._view = view
         self._seed = seed
@@ -61,20 +60,26 @@ class PatchSampler:
             raise InputError("no tissue and no outlined region to take patches from")
 
     def key(self, step: int, sample: int) -> PatchKey:
-        """Return the key of one sample of one step."""
+        """Return the key of one sample of one step.
+
+        Raises:
+            InputError: No patch can be placed where patches may lie.
+        """
         random = np.random.default_rng((self._seed, step, sample))
-        index = self.classes[random.integers(len(self.classes))]
         scale = (1 + self._scale_jitter) ** random.uniform(-1, 1)
         orientation = int(random.integers(8))
         for _ in range(TRIES):
-            source, x, y = self._point(index, random)
+            source, x, y = self._point(random.choice(self.classes), random)
             half = self._view.size * self._view.mpp * scale / source.mpp / 2
             shift = random.uniform(-2 * half * JITTER, 2 * half * JITTER, 2)
             x = _clamp(x + shift[0], half, source.width)
             y = _clamp(y + shift[1], half, source.height)
             if source.allows(x, y, half):
-                break
-        return PatchKey(source.case, round(x, 2), round(y, 2), orientation, round(scale, 4))
+                return PatchKey(source.case, round(x, 2), round(y, 2), orientation, round(scale, 4))
+        raise InputError(
+            f"no room for patches of {self._view.size} pixels at {self._view.mpp:g} mpp beside "
+            "the part that validates; take a smaller --patch"
+        )
 
     def batch(self, step: int, size: int) -> list[PatchKey]:
         """Return the keys of one step."""

@@ -1,0 +1,29 @@
+import json
+
+import pytest
+
+from carcinomap.demo.run import run_demo
+from carcinomap.demo.settings import DemoSettings
+from carcinomap.errors import InputError
+
+
+def test_whole_path_on_small_slides(tmp_path):
+    output = tmp_path / "demo"
+    result = run_demo(output, DemoSettings(slides=2, size=1280, steps=2, workers=0))
+    assert [path for path in output.rglob("scores.json")] == [output / "scores.json"]
+    assert result.report == output / "report.html"
+    assert result.overview.is_file()
+    scores = json.loads((output / "scores.json").read_text())
+    assert [slide["slide"] for slide in scores["slides"]] == ["unseen"]
+    assert scores["mean_iou"] == pytest.approx(result.scores.confusion.mean_iou)
+    assert not (output / "slides" / "unseen.svs").exists()  # it was not trained on
+    with pytest.raises(InputError, match="--overwrite"):
+        run_demo(output, DemoSettings(steps=1))
+
+
+def test_overwrite_removes_only_its_own(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "maps").mkdir()
+    with pytest.raises(InputError, match="maps"):
+        run_demo(tmp_path, DemoSettings(steps=1))
+    assert (tmp_path / "mine.txt").read_text() == "mine"
