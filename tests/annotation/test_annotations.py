@@ -188,3 +188,11 @@ def test_unknown_labels_of_many_files_are_told_once() -> None:
     assert "'benign'" in message
     assert message.count("Begnin") == 1
     check_labels([AnnotationSet((Annotation("Invasive", square),))], ClassScheme.default())
+
+
+def test_summary_counts_what_was_not_simply_read() -> None:
+    notes = (Note("hole", "holes", 3), Note("arrow", "one"), Note("arrow", "two"))
+    assert (
+        AnnotationSet((), notes, Path("a.xml")).summary().startswith("a.xml: 2 × arrow, 3 × hole")
+    )
+    assert drawn(("benign", box(0, 0, 9, 9))).summary() == ""

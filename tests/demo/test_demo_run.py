@@ -10,7 +10,7 @@ from carcinomap.errors import InputError
 def test_whole_path_on_small_slides(tmp_path):
     output = tmp_path / "demo"
     result = run_demo(output, DemoSettings(slides=2, size=1280, steps=2, workers=0))
-    assert [path for path in output.rglob("scores.json")] == [output / "scores.json"]
+    assert list(output.rglob("scores.json")) == [output / "scores.json"]
     assert result.report == output / "report.html"
     assert result.overview.is_file()
     scores = json.loads((output / "scores.json").read_text())

@@ -85,6 +85,14 @@ class AnnotationSet:
         apart = sum(note.count for note in self.notes if note.kind != "repaired")
         return len(self.annotations) + apart
 
+    def summary(self) -> str:
+        """Return in a line what was not simply read, with the file; empty if all of it was."""
+        kinds = Counter[str]()
+        for note in self.notes:
+            kinds[note.kind] += note.count
+        told = ", ".join(f"{count} × {kind}" for kind, count in sorted(kinds.items()))
+        return f"{self.source}: {told} (carcinomap inspect tells which)" if told else ""
+
     @cached_property
     def _tree(self) -> STRtree:
         return STRtree([annotation.geometry for annotation in self.annotations])

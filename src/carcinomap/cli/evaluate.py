@@ -34,6 +34,5 @@ def evaluate(
 
     cohort = read_cohort(truth, annotations)
     scores = evaluate_cohort(cohort, predictions, output, read_classes(classes), overwrite)
-    return Outcome(
-        scores.to_dict(), score_table(scores), failed=bool(scores.failures), notes=cohort.notes
-    )
+    notes = (*cohort.notes, *(case.note for case in scores.cases if case.note))
+    return Outcome(scores.to_dict(), score_table(scores), bool(scores.failures), notes)

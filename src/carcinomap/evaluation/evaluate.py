@@ -102,7 +102,8 @@ def evaluate_case(
                 raise InputError(f"{class_map.path}: {error} ({len(scheme)})") from error
             if advance is not None:
                 advance(width * height / 1e6, case.name)
-    return CaseScores(case, class_map.path, scheme, class_map.mpp, confusion)
+    note = truth.annotations.summary()
+    return CaseScores(case, class_map.path, scheme, class_map.mpp, confusion, note)
 
 
 def _evaluate_all(

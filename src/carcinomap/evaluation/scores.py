@@ -24,6 +24,7 @@ class CaseScores:
         scheme: The classes.
         mpp: Microns per counted pixel.
         confusion: The counts.
+        note: What was not simply read of the annotation; empty if all of it was.
     """
 
     case: Case
@@ -31,6 +32,7 @@ class CaseScores:
     scheme: ClassScheme
     mpp: float
     confusion: Confusion
+    note: str = ""
 
     @property
     def bach(self) -> float | None:

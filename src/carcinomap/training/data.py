@@ -94,6 +94,7 @@ def _open_all(
     if not sources:
         raise InputError("\n".join(["none of the slides can be used", *notes]))
     check_labels([source.annotations for source in sources], scheme)
+    notes += filter(None, (source.annotations.summary() for source in sources))
     return opened, sources, notes
 
 
