@@ -100,10 +100,9 @@ def test_unknown_labels_are_named_with_file_count_and_the_nearest_spelling():
         with pytest.raises(InputError) as caught:
             use(DEFAULT)
         message = str(caught.value)
-        assert message.startswith("A01.xml: ")
-        assert "'Tumour': 3 regions\n" in message
-        assert "'Benigne': 1 region (did you mean 'benign'?)\n" in message
-        assert '"" (no label at all): 1 region\n' in message
+        assert "'Tumour': 3 regions in A01.xml\n" in message
+        assert "'Benigne': 1 region in A01.xml (did you mean 'benign'?)\n" in message
+        assert '"" (no label at all): 1 region in A01.xml\n' in message
 
 
 @pytest.mark.parametrize(("unknown", "value"), [("ignore", IGNORE), ("background", 0)])
