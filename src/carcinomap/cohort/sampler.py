@@ -1,6 +1,7 @@
 """Class-balanced keys over polygons and tissue, each a function of (seed, step, sample)."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -171,7 +172,7 @@ class _Tissue:
 def grid_keys(
     source: PatchSource, scheme: ClassScheme, view: View, least: float = 0.05
 ) -> list[PatchKey]:
-    """Return keys side by side over a source, where there is tissue or an outlined region.
+    """Return keys that cover a source, where there is tissue or an outlined region.
 
     Args:
         source: The case; only patches that it allows are returned.
@@ -195,14 +196,13 @@ def grid_keys(
     return keys
 
 
-def _centres(start: float, stop: float, side: float) -> Iterator[float]:
-    """Return centres of patches side by side; one alone is centred on what it covers."""
-    if stop - start < side:
-        yield (start + stop) / 2
-        return
-    count = int((stop - start) // side)
-    for i in range(count):
-        yield start + (i + 0.5) * side
+def _centres(start: float, stop: float, side: float) -> list[float]:
+    """Return centres of as few patches as cover a length, spread evenly from end to end."""
+    count = math.ceil((stop - start) / side - 1e-6)
+    if count <= 1:
+        return [(start + stop) / 2]
+    step = (stop - start - side) / (count - 1)
+    return [start + side / 2 + i * step for i in range(count)]
 
 
 def _clamp(centre: float, half: float, size: float) -> float:
