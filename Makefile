@@ -9,8 +9,7 @@ READY := .venv/.installed
 .PHONY: demo test check install clean
 
 demo: $(READY)
-	rm -rf demo
-	$(BIN)/carcinomap demo --output demo/
+	$(BIN)/carcinomap demo --output demo/ --overwrite
 
 test: $(READY)
 	$(BIN)/pytest

@@ -20,9 +20,10 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Cohort
-from carcinomap.errors import CarcinomapError, InputError
+from carcinomap.errors import CarcinomapError
 from carcinomap.files import write_json
 from carcinomap.model import Model, ModelSpec, build_network, save_model
+from carcinomap.model.torch_runtime import cuda_device
 from carcinomap.progress import Advance, progress
 from carcinomap.slide import View
 from carcinomap.training.data import TrainingData, prepare, training_loader, validation_loader
@@ -193,16 +194,12 @@ class _Watch(Callback):
 
 
 def _hardware(device: str) -> dict[str, Any]:
-    """Translate a device into Lightning's words; mixed precision where the GPU has it."""
-    kind, _, number = device.partition(":")
-    if kind not in ("auto", "cpu", "cuda") or (number and not number.isdigit()):
-        raise InputError(f"--device {device}: not 'auto', 'cpu', 'cuda' or 'cuda:1'")
-    if kind == "cpu" or (kind == "auto" and not torch.cuda.is_available()):
+    """Translate a device into Lightning's words; mixed precision where it is a GPU."""
+    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
         return {"accelerator": "cpu", "devices": 1}
-    if not torch.cuda.is_available():
-        raise InputError(f"--device {device}: PyTorch sees no CUDA device here; use --device cpu")
+    chosen = cuda_device("cuda" if device == "auto" else device)
     precision = "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
-    return {"accelerator": "gpu", "devices": [int(number or 0)], "precision": precision}
+    return {"accelerator": "gpu", "devices": [chosen.index or 0], "precision": precision}
 
 
 @contextmanager
