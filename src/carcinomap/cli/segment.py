@@ -50,7 +50,8 @@ def segment(
         "done": [dict(one.record) for one in result.done],
         "failures": {str(path): str(error) for path, error in result.failures},
     }
-    text = Group(_table(result.done), *(Text(line, style="red") for line in failures))
+    lines = [Text(line, style="red") for line in failures]
+    text = Group(_table(result.done), Text(f"{len(result.done)} done, in {output}"), *lines)
     return Outcome(data, text, failed=bool(failures))
 
 
@@ -58,10 +59,10 @@ def _table(done: tuple[Segmentation, ...]) -> Table:
     """Return a line for each slide: tissue and the area of every class in mm²."""
     names = list(done[0].record["classes"]) if done else []
     table = Table()
-    for title in ("slide", "tissue mm²", *names, "map"):
-        table.add_column(title, justify="left" if title in ("slide", "map") else "right")
+    for title in ("slide", "tissue mm²", *names):
+        table.add_column(title, justify="left" if title == "slide" else "right")
     for one in done:
         areas = [f"{one.record['classes'][name]['area_mm2']:.3f}" for name in names]
-        where = f"{one.class_map}{' (was there)' if one.skipped else ''}"
-        table.add_row(one.name, f"{one.record['tissue_mm2']:.3f}", *areas, where)
+        name = f"{one.name}{' (was there)' if one.skipped else ''}"
+        table.add_row(name, f"{one.record['tissue_mm2']:.3f}", *areas)
     return table
