@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import openslide
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from carcinomap.slide.slide import WHITE, Level, Slide
 
 MPP_AGREEMENT = 0.01  # relative difference of x and y up to which pixels count as square
 BLOCK = 512
+OPAQUE = 0xFF000000
 
 
 class MissingMppError(InputError):
@@ -110,11 +112,11 @@ class OpenSlideSlide(Slide):
             image = self._handle.read_region(corner, level, (width, height))
         except openslide.OpenSlideError as error:
             raise InputError(f"{self.path}: its pixels cannot be read ({error})") from error
-        rgba = np.asarray(image)
-        alpha = rgba[:, :, 3:]
-        if alpha.min() == WHITE:
-            return rgba[:, :, :3]
-        opacity = alpha.astype(np.uint16)
+        rgba = np.ascontiguousarray(image)
+        # Alpha is the highest byte of a little-endian pixel: one pass over whole pixels.
+        if rgba.view("<u4").min() >= OPAQUE:
+            return np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB))
+        opacity = rgba[:, :, 3:].astype(np.uint16)
         mixed = rgba[:, :, :3] * opacity + WHITE * (WHITE - opacity)
         return ((mixed + WHITE // 2) // WHITE).astype(np.uint8)
 
