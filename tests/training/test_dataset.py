@@ -32,14 +32,14 @@ class Drawn:
 def make(monkeypatch):
     monkeypatch.setattr(Case, "open_slide", lambda case: Drawn())
 
-    def dataset(glass_counts=True):
-        mask = np.zeros((64, 64), bool)
-        mask[:, 20:] = True
+    def dataset(teaching=True, glass=(0, 320)):
+        mask = np.ones((64, 64), bool)
+        mask[:, glass[0] // 16 : -(-glass[1] // 16)] = False
         region = Annotation("invasive", shapely.box(400, 400, 600, 500))
         source = PatchSource(
             0, 1000, 1000, 0.5, TissueMask(mask, 8.0, 0.5), AnnotationSet((region,))
         )
-        return PatchDataset([Case(Path("a.svs"))], {0: source}, SCHEME, View(1.0, 64), glass_counts)
+        return PatchDataset([Case(Path("a.svs"))], {0: source}, SCHEME, View(1.0, 64), teaching)
 
     return dataset
 
@@ -82,7 +82,16 @@ def test_outside_of_the_slide_is_ignored(make):
 
 def test_glass_teaches_but_does_not_score(make):
     key = PatchKey(0, 320, 800)
-    assert (make(glass_counts=True)[key][1] == 0).all()
-    scored = make(glass_counts=False)[key][1]
+    assert (make(teaching=True)[key][1] == 0).all()
+    scored = make(teaching=False)[key][1]
     assert (scored[:, :32] == IGNORE).all()
     assert (scored[:, 32:] == 0).all()
+
+
+def test_outlined_glass_scores_but_does_not_teach(make):
+    dataset = make(glass=(480, 1000))
+    _, taught = dataset[PatchKey(0, 500, 450)]
+    assert (taught[7:57, 32 - 10 :] == IGNORE).all()
+    assert (taught[7:57, : 32 - 10] == 3).all()
+    _, scored = make(teaching=False, glass=(480, 1000))[PatchKey(0, 500, 450)]
+    assert (scored[7:57] == 3).all()

@@ -87,7 +87,7 @@ class PatchSampler:
         return [self.key(step, sample) for sample in range(size)]
 
     def _point(self, index: int, random: Generator) -> tuple[PatchSource, float, float]:
-        """Return a point of a class that a later region does not cover."""
+        """Return a point of a class, on tissue, that a later region does not cover."""
         for _ in range(TRIES):
             polygons = self._polygons.get(index)
             if index == 0 and (polygons is None or random.random() < self._tissue_share(polygons)):
@@ -95,7 +95,7 @@ class PatchSampler:
             else:
                 assert polygons is not None  # a class is drawn only if it has an area  # noqa: S101
                 source, x, y = polygons.point(random)
-            if source.label_at(x, y, self._scheme) == index:
+            if source.is_tissue(x, y) and source.label_at(x, y, self._scheme) == index:
                 break
         return source, x, y
 

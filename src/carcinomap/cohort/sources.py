@@ -80,6 +80,10 @@ class PatchSource:
         image = self.annotations.label_image(x - 0.5, y - 0.5, 1, 1, 1.0, scheme)
         return int(image[0, 0])
 
+    def is_tissue(self, x: float, y: float) -> bool:
+        """Say whether a level-0 point lies on tissue."""
+        return bool(self.tissue.window(x - 0.5, y - 0.5, 1, 1, self.mpp)[0, 0])
+
     def allows(self, x: float, y: float, half: float) -> bool:
         """Say whether a patch that reaches ``half`` level-0 pixels from its centre may lie here."""
         if self.inside is not None and not self.inside.grown(-half).contains(x, y):

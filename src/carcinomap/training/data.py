@@ -134,7 +134,7 @@ def training_loader(
     view = View(settings.mpp, settings.patch)
     sampler = PatchSampler(data.training, scheme, view, settings.seed, settings.scale_jitter)
     dataset = PatchDataset(
-        data.cases, {s.case: s for s in data.training}, scheme, view, glass_counts=True
+        data.cases, {s.case: s for s in data.training}, scheme, view, teaching=True
     )
     batches = KeyBatches(sampler, settings.batch, count, step)
     workers = worker_count(settings)
@@ -160,7 +160,7 @@ def validation_loader(
         chosen = random.choice(len(keys), settings.validation_patches, replace=False)
         keys = [keys[i] for i in sorted(chosen)]
     dataset = PatchDataset(
-        data.cases, {s.case: s for s in data.validation}, scheme, view, glass_counts=False
+        data.cases, {s.case: s for s in data.validation}, scheme, view, teaching=False
     )
     return DataLoader(
         dataset,

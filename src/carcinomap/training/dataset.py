@@ -21,8 +21,9 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         sources: What is known of the cases that keys may name, by case index.
         scheme: The classes.
         view: The patch.
-        glass_counts: Whether bare glass is class 0 (so that a model learns it) or, as in every
-            score, is not looked at.
+        teaching: What becomes of bare glass. To teach, it is class 0, and where it was outlined
+            (a stroke that strays off the tissue, a scan that ends within a lesion) it is ignored.
+            To score, as everywhere, it counts where it was outlined and only there.
     """
 
     def __init__(
@@ -31,13 +32,13 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         sources: dict[int, PatchSource],
         scheme: ClassScheme,
         view: View,
-        glass_counts: bool,
+        teaching: bool,
     ) -> None:
         self._slides = SlideStore(cases)
         self._sources = sources
         self._scheme = scheme
         self._view = view
-        self._glass_counts = glass_counts
+        self._teaching = teaching
 
     def __getitem__(self, key: PatchKey) -> tuple[Tensor, Tensor]:
         """Return the image, uint8 (3, size, size), and the class indices, int64 (size, size)."""
@@ -58,8 +59,8 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         label = source.annotations.label_image(left, top, size, size, ratio, self._scheme)
         inside = _inside(left, ratio, size, source.width)
         inside = _inside(top, ratio, size, source.height)[:, None] & inside
-        if not self._glass_counts:
-            inside &= source.tissue.window(left, top, size, size, mpp) | (label > 0)
+        tissue = source.tissue.window(left, top, size, size, mpp)
+        inside &= tissue | ((label == 0) if self._teaching else (label > 0))
         return np.where(inside, label, np.uint8(IGNORE))
 
 
