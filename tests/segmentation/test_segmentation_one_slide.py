@@ -138,9 +138,9 @@ def test_a_finished_result_is_kept_and_another_one_asked_about(
     assert again.record == first.record
     assert len(runtime.shapes) == asked
     other = SETTINGS.model_copy(update={"overlap": 32})
-    with pytest.raises(InputError, match=r"another settings.*--overwrite"):
+    with pytest.raises(InputError, match=r"differs in its settings.*--overwrite"):
         segment_slide(slide, runtime, model(), tmp_path, other)
-    with pytest.raises(InputError, match=r"another model.*--overwrite"):
+    with pytest.raises(InputError, match=r"differs in its model.*--overwrite"):
         segment_slide(slide, runtime, model(seed=2), tmp_path, SETTINGS)
     assert contents(tmp_path) == before
     replaced = segment_slide(slide, runtime, model(), tmp_path, other, overwrite=True)

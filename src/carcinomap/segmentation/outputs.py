@@ -67,7 +67,7 @@ class Outputs:
             ) from error
         if differing:
             raise InputError(
-                f"{record_path}: of a different {' and '.join(differing)}; "
+                f"{record_path}: is there already and differs in its {', '.join(differing)}; "
                 "choose another folder, or replace it with --overwrite"
             )
         return dict(record)
