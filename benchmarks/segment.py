@@ -20,9 +20,9 @@ def main():
         width, height = slide.size_at(mpp)
         tissue = find_tissue(slide).area_mm2 * 1e6 / mpp**2
     with tempfile.TemporaryDirectory() as folder:
-        command = ["carcinomap", "segment", slide_path, "--model", model_path, "--output", folder]
+        command = [sys.executable, "-m", "carcinomap", "segment", slide_path, "--model", model_path]
         started = time.perf_counter()
-        process = subprocess.Popen([*command, *options])
+        process = subprocess.Popen([*command, "--output", folder, *options])
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
     print(f"map           {width} × {height} at {mpp:g} mpp, {tissue / 1e6:.1f} Mpx of tissue")
