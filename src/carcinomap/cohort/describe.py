@@ -4,8 +4,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import openslide
-
 from carcinomap.annotation import AnnotationSet, ClassScheme, read_annotations
 from carcinomap.cohort.reading import read_cohort
 from carcinomap.errors import InputError
@@ -37,12 +35,11 @@ def describe_slide(
         _read_every_level(slide)
         tissue = find_tissue(slide)
         share = tissue.area_mm2 / slide.area_mm2
-        objective = slide.properties.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER)
         about: dict[str, Any] = {
             "vendor": slide.vendor,
             "size": f"{slide.width} × {slide.height} pixels",
             "mpp": slide.mpp if known else "not in the file; give it with --mpp",
-            "objective": f"{objective}x" if objective else None,
+            "objective": f"{slide.objective}x" if slide.objective else None,
             "levels": [
                 f"{level.width} × {level.height} (1 / {level.downsample:g})"
                 for level in slide.levels

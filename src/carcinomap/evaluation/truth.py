@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,10 @@ class Truth:
         annotations.check(scheme)
         return cls(slide, annotations, find_tissue(slide), scheme)
 
+    @cached_property
+    def _drawing_scheme(self) -> ClassScheme:
+        return _one_up(self.scheme)
+
     def window(self, x: float, y: float, width: int, height: int, mpp: float) -> TruthWindow:
         """Draw a window.
 
@@ -75,7 +80,7 @@ class Truth:
             mpp: Microns per pixel of the window.
         """
         drawn = self.annotations.label_image(
-            x, y, width, height, mpp / self.slide.mpp, _one_up(self.scheme)
+            x, y, width, height, mpp / self.slide.mpp, self._drawing_scheme
         )
         annotated = drawn != 0
         labels = np.where(annotated & (drawn != IGNORE), drawn - 1, drawn).astype(np.uint8)

@@ -42,6 +42,7 @@ class OpenSlideSlide(Slide):
             raise InputError(f"{path}: not a slide that can be read ({error})") from error
         self.properties = dict(self._handle.properties)
         self.vendor = self.properties.get(openslide.PROPERTY_NAME_VENDOR, "unknown")
+        self.objective = self.properties.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER)
         self.levels = tuple(self._levels())
         try:
             self.mpp = self._file_mpp() if mpp is None else mpp

@@ -44,6 +44,7 @@ class Slide(ABC):
         mpp: Microns per level-0 pixel.
         levels: From the finest (level 0) to the coarsest.
         properties: Metadata as the reader gives it.
+        objective: Magnification of the scanner's objective, as the file says it, if it does.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Slide(ABC):
     mpp: float
     levels: tuple[Level, ...]
     properties: Mapping[str, str]
+    objective: str | None = None
 
     @property
     def name(self) -> str:
