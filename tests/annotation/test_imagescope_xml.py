@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from imagescope_files import file_xml, layer_xml, region_xml, square, write
 
-from carcinomap.annotation.imagescope_xml import parse
+from carcinomap.annotation.formats.imagescope_xml import parse
 from carcinomap.errors import InputError
 
 WHOLE = '<?xml version="1.0" encoding="UTF-8"?>\n' + file_xml(

@@ -13,17 +13,38 @@ the window it is asked for, at the scale it is asked for.
 """
 
 from carcinomap.annotation.annotations import Annotation, AnnotationSet, Note, check_labels
-from carcinomap.annotation.imagescope import ANNOTATION_SUFFIXES, read_annotations
+from carcinomap.annotation.formats import (
+    ANNOTATION_SUFFIXES,
+    FORMATS,
+    Annotations,
+    FileContext,
+    Format,
+    format_of,
+    format_to_write,
+    read_annotations,
+    write_annotations,
+)
+from carcinomap.annotation.frame import SlideFrame
+from carcinomap.annotation.label_image import LabelImage
 from carcinomap.annotation.scheme import IGNORE, ClassScheme, TissueClass
 
 __all__ = [
     "ANNOTATION_SUFFIXES",
+    "FORMATS",
     "IGNORE",
     "Annotation",
     "AnnotationSet",
+    "Annotations",
     "ClassScheme",
+    "FileContext",
+    "Format",
+    "LabelImage",
     "Note",
+    "SlideFrame",
     "TissueClass",
     "check_labels",
+    "format_of",
+    "format_to_write",
     "read_annotations",
+    "write_annotations",
 ]

@@ -19,7 +19,9 @@ from carcinomap.errors import InputError
 
 FILES_NAMED = 3
 
-NoteKind = Literal["repaired", "hole", "stray hole", "open line", "arrow", "no area", "other type"]
+NoteKind = Literal[
+    "repaired", "hole", "stray hole", "open line", "point", "arrow", "no area", "other type"
+]
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,16 @@ class Annotation:
     Attributes:
         label: As the file spells it; what it means is the class scheme's business.
         geometry: Its area in level-0 pixels, valid, holes as interiors.
+        name: What people called this one region, where the file holds that beside the label.
+        colour: ``#rrggbb`` it is drawn with, where the file says so.
+        layer: Name of the layer or document it is in, where the file has several or names them.
     """
 
     label: str
     geometry: Area
+    name: str = ""
+    colour: str | None = None
+    layer: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,11 @@ import numpy as np
 from shapely import Polygon
 
 from carcinomap.annotation.annotations import Annotation, AnnotationSet, Note, NoteKind
+from carcinomap.annotation.formats.contract import FileContext, Format
+from carcinomap.annotation.formats.imagescope_xml import REGION_LAYER, Region, parse
+from carcinomap.annotation.formats.sniffing import FileStart
 from carcinomap.annotation.geometry import Area, box, ellipse, repaired
 from carcinomap.annotation.holes import cut_holes
-from carcinomap.annotation.imagescope_xml import REGION_LAYER, Region, parse
-from carcinomap.errors import existing_file
-
-ANNOTATION_SUFFIXES = (".xml",)
-"""Names of files that ``read_annotations`` reads end in one of these."""
 
 _OUTLINE, _BOX, _ELLIPSE, _ARROW = "0", "1", "2", "3"
 
@@ -36,13 +34,12 @@ class _Drawn:
     area: Area
 
 
-def read_annotations(path: str | Path) -> AnnotationSet:
-    """Read the annotations of one slide (ImageScope XML).
+def _read(path: Path, context: FileContext) -> AnnotationSet:
+    """Read the annotations of one slide.
 
     Raises:
-        InputError: The file is missing, not whole, or not what it should be.
+        InputError: The file is not whole, or not what it should be.
     """
-    path = existing_file(path, "annotation file")
     mpp, regions = parse(path)
     drawn: list[_Drawn] = []
     notes: list[Note] = []
@@ -115,3 +112,10 @@ def _cut_layers(drawn: Sequence[_Drawn]) -> list[Note]:
     if holes_cut:
         notes.append(Note("hole", "holes, cut out of the regions around them", holes_cut))
     return notes
+
+
+def _claims(start: FileStart) -> bool:
+    return start.root == "Annotations"
+
+
+IMAGESCOPE = Format("ImageScope XML", (".xml",), _claims, _read)

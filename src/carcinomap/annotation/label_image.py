@@ -1,0 +1,5 @@
+"""PLACEHOLDER."""
+
+
+class LabelImage:
+    """PLACEHOLDER."""
