@@ -2,9 +2,9 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
-from shapely import box
+from shapely import Polygon, box
 
-from carcinomap.annotation.holes import cut_holes
+from carcinomap.annotation.holes import cut_holes, cut_nested, cut_open, rivalries
 
 BOXES = st.tuples(
     st.integers(0, 30), st.integers(0, 30), st.integers(1, 30), st.integers(1, 30)
@@ -63,3 +63,59 @@ def test_holes_take_away_only_what_they_cover_in_any_order(areas, holes, random)
     shuffled = random.sample(holes, len(holes))
     again, _ = cut_holes(areas, shuffled)
     assert [one.area for one in again] == pytest.approx([one.area for one in cut])
+
+
+def nested_after(*drawn):
+    areas, labels = [area for _, area in drawn], [label for label, _ in drawn]
+    cut, holes = cut_nested(areas, labels)
+    return [area.area for area in cut], holes
+
+
+def test_nested_areas_alternate():
+    rings = [("a", box(at, at, 100 - at, 100 - at)) for at in (0, 10, 20, 30)]
+    assert nested_after(*rings) == ([10_000 - 6_400, 6_400, 3_600 - 1_600, 1_600], [1, 3])
+    assert nested_after(*reversed(rings)) == ([1_600, 2_000, 6_400, 3_600], [0, 2])
+
+
+def test_an_area_of_another_label_lies_on_top_and_hides_no_nesting():
+    drawn = [("a", box(0, 0, 100, 100)), ("b", box(9, 9, 91, 91)), ("a", box(10, 10, 90, 90))]
+    assert nested_after(*drawn) == ([3_600, 82**2, 6_400], [2])
+
+
+def test_an_area_without_a_label_counts_as_one_of_what_it_lies_in():
+    outer, hole, island = ("a", box(0, 0, 9, 9)), ("", box(1, 1, 8, 8)), ("a", box(2, 2, 7, 7))
+    assert nested_after(outer, hole, island) == ([81 - 49, 49, 25], [1])
+    assert nested_after(("", box(0, 0, 9, 9)), ("a", box(1, 1, 8, 8))) == ([81, 49], [])
+
+
+def test_what_mostly_sticks_out_or_is_as_large_is_not_nested():
+    square = box(0, 0, 10, 10)
+    assert nested_after(("a", square), ("a", box(8, 0, 12, 9))) == ([100, 36], [])
+    assert nested_after(("a", square), ("a", square)) == ([100, 100], [])
+    assert nested_after() == ([], [])
+
+
+@given(st.lists(BOXES, min_size=1, max_size=5), st.lists(BOXES, max_size=4))
+def test_areas_without_rivals_get_their_holes_back(outlines, holes):
+    areas = [shapely.difference(outline, shapely.union_all(holes)) for outline in outlines]
+    areas = [area for area in areas if not area.is_empty]
+    opened, _, wrong = cut_open(areas)
+    assert wrong == 0
+    assert rivalries(opened) == []
+    parts = shapely.get_parts(opened)
+    rings = [Polygon(ring) for part in parts for ring in part.interiors]
+    cut, strays = cut_holes([Polygon(part.exterior) for part in parts], rings)
+    assert strays == []
+    assert [area.area for area in cut] == pytest.approx([part.area for part in parts])
+    for before, after in zip(areas, opened, strict=True):
+        assert sum(part.area for part in shapely.get_parts(after)) == pytest.approx(before.area)
+
+
+def test_only_what_needs_it_is_cut_open():
+    ring = shapely.difference(box(0, 0, 100, 100), box(20, 20, 60, 60))
+    other = shapely.affinity.translate(ring, 500)
+    (opened, same, filling), count, _ = cut_open([ring, other, box(19, 19, 61, 61)])
+    assert count == 1
+    assert len(shapely.get_parts(opened)) == 2
+    assert same is other
+    assert filling.area == 42**2

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from imagescope_files import layer_xml, region_xml, square, write
 
-from carcinomap.annotation import ClassScheme, read_annotations
+from carcinomap.annotation import ClassScheme, FileContext, read_annotations
 from carcinomap.errors import InputError
 
 DEFAULT = ClassScheme.default()
@@ -109,9 +109,9 @@ def test_stray_holes_and_erased_regions_are_listed(tmp_path):
         ),
     )
     assert annotations.annotations == ()
-    assert kinds(annotations) == [("stray hole", 1), ("hole", 1), ("no area", 1)]
+    assert kinds(annotations) == [("stray hole", 1), ("no area", 1), ("hole", 1)]
     assert "Region 1 of layer 1" in annotations.notes[0].message
-    assert "Region 2 of layer 2" in annotations.notes[2].message
+    assert "Region 2 of layer 2" in annotations.notes[1].message
     assert annotations.regions == 3
 
 
@@ -124,6 +124,68 @@ def test_labels_stand_in_file_order_across_layers(tmp_path):
     assert [annotation.label for annotation in found.annotations] == ["b", "a", "c"]
     assert found.mpp == 0.5
     assert found.source == tmp_path / "slide.xml"
+
+
+def test_colour_layer_and_name_are_kept_beside_the_label(tmp_path):
+    layer = layer_xml(region_xml(square(0, 0, 1), text="gland 5", value="DCIS"), name="second look")
+    (found,) = read(tmp_path, layer.replace("Type=", 'LineColor="255" Type=', 1)).annotations
+    assert (found.label, found.name, found.layer) == ("DCIS", "gland 5", "second look")
+    assert found.colour == "#ff0000"
+
+
+def even_odd(folder, *layers):
+    return read_annotations(write(folder, *layers), FileContext(even_odd_holes=True))
+
+
+def test_nested_regions_are_holes_only_if_asked_for(tmp_path):
+    drawn = [(0, 100, "Benign"), (10, 80, " benign "), (20, 60, ""), (30, 40, "DCIS")]
+    layer = layer_xml(*(region_xml(square(at, at, side), text=text) for at, side, text in drawn))
+    assert len(read(tmp_path, layer)) == 4
+    found = even_odd(tmp_path, layer)
+    labelled = [(one.label, one.geometry.area) for one in found.annotations]
+    assert labelled == [("Benign", 3_600), ("", 3_600), ("DCIS", 1_600)]
+    assert kinds(found) == [("hole", 1)]
+    assert "inside others" in found.notes[0].message
+    assert found.regions == 4
+
+
+def test_regions_are_nested_only_in_their_own_layer(tmp_path):
+    layers = [layer_xml(region_xml(square(at, at, 9 - at), text="benign")) for at in (0, 3)]
+    assert len(even_odd(tmp_path, *layers)) == 2
+
+
+def test_negative_regions_are_holes_beside_nested_ones(tmp_path):
+    regions = [
+        region_xml(square(0, 0, 100), text="benign"),
+        region_xml(square(10, 10, 30), text="benign"),
+        region_xml(square(50, 50, 30), **HOLE),
+        region_xml(square(55, 55, 10), text="benign"),  # what is cut out holds nothing
+    ]
+    found = even_odd(tmp_path, layer_xml(*regions))
+    assert [one.geometry.area for one in found.annotations] == [10_000 - 900 - 900, 100]
+    assert kinds(found) == [("hole", 1), ("hole", 1)]
+    assert found.regions == 4
+
+
+def test_a_tangle_is_left_out_at_once(tmp_path):
+    points = np.random.default_rng(0).uniform(0, 9999, (20_000, 2))
+    found = read(tmp_path, layer_xml(region_xml(points, text="benign")))
+    assert kinds(found) == [("no area", 1)]
+    assert "crosses itself as no drawing does" in found.notes[0].message
+
+
+def test_a_pen_that_rested_is_no_tangle(tmp_path):
+    points = [(0, 0), (40, 40), *[(40, 0)] * 1000, (0, 40)]
+    found = read(tmp_path, layer_xml(region_xml(points, text="benign")))
+    assert kinds(found) == [("repaired", 1)]
+    assert found.annotations[0].geometry.area == pytest.approx(800)
+
+
+def test_countless_notes_are_summed_up(tmp_path):
+    found = read(tmp_path, layer_xml(*[region_xml([])] * 3000))
+    assert found.regions == 3000
+    assert len(found.notes) == 1001
+    assert found.notes[-1].count == 2000
 
 
 @pytest.mark.parametrize("what", ["missing.xml", "."])
@@ -147,7 +209,7 @@ LAYERS = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(LAYERS, max_size=3))
 def test_every_region_is_accounted_for(tmp_path, layers):
     annotations = read(tmp_path, *layers)
@@ -165,7 +227,7 @@ def test_every_region_is_accounted_for(tmp_path, layers):
     assert set(np.unique(pixels)) <= {0, 1, 255}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=4))
 def test_holes_are_never_painted(tmp_path, corners):
     whole = region_xml(square(0, 0, 12), text="benign")

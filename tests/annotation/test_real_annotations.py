@@ -5,8 +5,9 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from drawn_areas import hole_count, parts_of
 
-from carcinomap.annotation import ClassScheme, TissueClass, read_annotations
+from carcinomap.annotation import ClassScheme, TissueClass, read_annotations, write_annotations
 
 DEFAULT = ClassScheme.default()
 BACH = ["bach/A03_dev.xml", *(f"bach/annotations/A0{number}.xml" for number in (2, 4, 5, 6))]
@@ -15,6 +16,8 @@ OTHERS = [
     "annotations/imagescope/one-sixth_test.xml",
     *(f"glas/{name}.xml" for name in ("testA_1", "testA_10", "testB_7", "train_23")),
 ]
+ASAP = ["asap-dot", "asap-polygon", "patient_004_node_4"]
+ALL = [*BACH, *OTHERS, *(f"annotations/asap/{name}.xml" for name in ASAP)]
 
 
 def attribute(region: str, name: str) -> str:
@@ -27,6 +30,31 @@ def test_every_region_is_accounted_for(real_data, file):
     annotations = read_annotations(real_data / file)
     assert annotations.regions == (real_data / file).read_text().count("<Region ")
     assert all(annotation.geometry.is_valid for annotation in annotations.annotations)
+
+
+@pytest.mark.parametrize("suffix", [".xml", ".asap.xml"])
+@pytest.mark.parametrize("file", ALL)
+def test_a_written_file_says_the_same(real_data, tmp_path, file, suffix):
+    annotations = read_annotations(real_data / file)
+    target = tmp_path / f"again{suffix}"
+    assert write_annotations(annotations, target) == []
+    again = read_annotations(target)
+    assert {note.kind for note in again.notes} <= {"hole"}
+    assert hole_count(again) == hole_count(annotations)
+    drawn = [part for part in parts_of(annotations) if part[-1].area > 1e-5]  # repairs leave dust
+    found = [part for part in parts_of(again) if part[-1].area > 1e-5]
+    assert [part[:-1] for part in found] == [part[:-1] for part in drawn]
+    areas = [part[-1].area for part in found]
+    assert areas == pytest.approx([part[-1].area for part in drawn], rel=1e-3)
+
+
+def test_lesions_of_asap_are_read_as_drawn(real_data):
+    annotations = read_annotations(real_data / "annotations/asap/patient_004_node_4.xml")
+    assert annotations.labels() == {"Tumor": 3}
+    assert [one.colour for one in annotations.annotations] == ["#ff0000"] * 3
+    assert [one.name for one in annotations.annotations] == [""] * 3
+    dot = read_annotations(real_data / "annotations/asap/asap-dot.xml")
+    assert [note.kind for note in dot.notes] == ["point"]
 
 
 @pytest.mark.parametrize("file", BACH)

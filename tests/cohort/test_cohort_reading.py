@@ -1,6 +1,7 @@
 import pytest
 
 from carcinomap.cohort import read_cohort
+from carcinomap.cohort.reading import survey
 from carcinomap.errors import InputError
 
 
@@ -24,7 +25,9 @@ def test_folder_of_pairs(tmp_path):
 def test_slides_without_annotation_are_told(tmp_path):
     cohort = read_cohort(touch(tmp_path, "a.svs", "b.svs", "b.xml"))
     assert [case.annotation for case in cohort.cases] == [None, tmp_path / "b.xml"]
-    assert cohort.notes == ("no annotation for 1 slide (a)",)
+    assert cohort.notes == (f"{tmp_path / 'a.svs'}: no annotation",)
+    touch(tmp_path, *(f"{n}.svs" for n in range(9)))
+    assert read_cohort(tmp_path).notes == ("no annotation: 10 slides (0, 1, 2, 3, 4 …)",)
 
 
 def test_annotations_that_lie_apart(tmp_path):
@@ -36,7 +39,8 @@ def test_annotations_that_lie_apart(tmp_path):
 
 
 def test_hidden_files_and_own_outputs_are_passed_over(tmp_path):
-    touch(tmp_path, "a.svs", "._a.svs", ".cache/b.svs", "maps/a.ome.tif", "maps/a.json")
+    touch(tmp_path, "a.svs", "._a.svs", ".cache/b.svs", "maps/a.ome.tif")
+    (tmp_path / "maps/a.json").write_text('{"slide": "a", "model": "m", "tissue_mm2": 1}')
     assert [case.slide for case in read_cohort(tmp_path).cases] == [tmp_path / "a.svs"]
 
 
@@ -70,7 +74,7 @@ def test_table_inside_the_folder(tmp_path, name, separator):
     assert (b.patient, b.split, b.mpp) == ("P2", "", None)
     assert c.patient == "c"
     assert any("line 5" in note and "'z'" in note for note in cohort.notes)
-    assert any("1 slide (c)" in note for note in cohort.notes)
+    assert any("no line for slide c" in note for note in cohort.notes)
 
 
 def test_table_by_itself(tmp_path):
@@ -105,6 +109,37 @@ def test_mistakes_in_a_table_name_the_line(tmp_path, text, message):
     with pytest.raises(InputError) as error:
         read_cohort(tmp_path / "list.csv")
     assert message in str(error.value)
+
+
+def test_all_mistakes_are_found_at_once(tmp_path):
+    touch(tmp_path, "a.svs", "b.svs", "c.svs", "one/d.svs", "two/d.svs")
+    rows = ["slide,split,mpp", "a,training,1", "b,val,-1", "c,test", "d,val,1", "d,val,1"]
+    (tmp_path / "cohort.csv").write_text("\n".join(rows))
+    found = survey(tmp_path)
+    cohort, findings = found.cohort, found.findings
+    errors = [one for one in findings if one.severity == "error"]
+    assert [one.kind for one in errors] == ["table"] * 4 + ["two slides of one name"]
+    assert [case.name for case in cohort.cases] == ["a", "b", "c", "d"]
+    assert [case.split for case in cohort.cases] == ["", "", "", "val"]
+    with pytest.raises(InputError, match=r"split 'training'.* \(and 4 more; carcinomap check"):
+        read_cohort(tmp_path)
+
+
+def test_table_that_is_none(tmp_path):
+    touch(tmp_path, "a.svs")
+    (tmp_path / "cohort.csv").write_text("name\na\n")
+    found = survey(tmp_path)
+    cohort, findings = found.cohort, found.findings
+    assert [case.name for case in cohort.cases] == ["a"]
+    assert "no column named 'slide'" in findings[0].message
+    with pytest.raises(InputError, match="no column named 'slide'"):
+        read_cohort(tmp_path)
+
+
+def test_even_odd_holes_reach_every_case(tmp_path):
+    touch(tmp_path, "a.svs", "b.svs")
+    assert all(case.even_odd_holes for case in read_cohort(tmp_path, even_odd_holes=True).cases)
+    assert not any(case.even_odd_holes for case in read_cohort(tmp_path).cases)
 
 
 def test_table_in_another_encoding(tmp_path):

@@ -39,7 +39,7 @@ class MemorySlide(Slide):
 
     def _decode(self, level: int, x: int, y: int, width: int, height: int) -> np.ndarray:
         assert level == 0
-        return self.image[y : y + height, x : x + width]
+        return self.image[y : y + height, x : x + width].copy()
 
 
 class FakeRuntime:

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from rasterio.features import rasterize
 from segmentation_fakes import CLASSES
 
-from carcinomap.segmentation.geojson import qupath_origin, write_geojson
+from carcinomap.segmentation.geojson import write_geojson
 from carcinomap.segmentation.spool import NOT_MAPPED
 from carcinomap.segmentation.tracing import Region, trace
 
@@ -185,11 +185,3 @@ def test_rounding_keeps_outlines_valid_and_borders_common(
     assert len(polygons) == len(regions)
     assert shapely.is_valid(polygons).all()
     assert shapely.coverage_is_valid(polygons)
-
-
-@pytest.mark.parametrize(
-    ("x", "expected"), [("120", 120), ("12.0", 12), ("nan", 0), ("1e999", 0), ("many", 0)]
-)
-def test_the_origin_of_qupath_is_the_corner_of_the_bounds(x: str, expected: int) -> None:
-    assert qupath_origin({"openslide.bounds-x": x, "openslide.bounds-y": "5"}) == (expected, 5)
-    assert qupath_origin({}) == (0, 0)

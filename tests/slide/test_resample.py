@@ -76,3 +76,23 @@ def test_spans_meet_without_gap_or_overlap():
     begin, end = spans(0.37, 3.21, 100)
     assert (np.abs(begin[1:] - end[:-1]) <= 1).all()
     assert end[-1] - begin[0] == pytest.approx(321 * QUANTA, abs=1)
+
+
+@given(
+    exponent=st.integers(1, 4),
+    width=st.integers(1, 7),
+    height=st.integers(1, 7),
+    column=st.integers(0, 30),
+    row=st.integers(0, 30),
+)
+def test_halving_gives_the_same_numbers_as_the_general_way(
+    noise, exponent, width, height, column, row
+):
+    step = 2**exponent
+    # Few grey levels, so that many means lie half-way between two.
+    for source in (noise, noise % 3 + 253):
+        quick = average(source, column, row, step, width, height)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("carcinomap.slide.resample.HALVINGS", {})
+            general = average(source, column, row, step, width, height)
+        np.testing.assert_array_equal(quick, general)

@@ -2,42 +2,11 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import openslide
 import pytest
-import tifffile
+from slide_files import smooth_noise, write_slide
 
 from carcinomap.errors import InputError
-from carcinomap.slide import View, open_slide
-
-APERIO = "Aperio Image Library v11.2.1\r\n{0}x{1} (256x256) JPEG/RGB Q=90|AppMag = 20|MPP = {2}"
-
-
-def smooth_noise(height, width, seed=0):
-    """An image that JPEG keeps to a few grey levels."""
-    random = np.random.default_rng(seed)
-    coarse = random.integers(60, 240, (height // 32 + 2, width // 32 + 2, 3), dtype=np.uint8)
-    tall = np.repeat(np.repeat(coarse, 32, axis=0), 32, axis=1)
-    return np.ascontiguousarray(tall[:height, :width])
-
-
-def write_slide(path, image, mpp="0.5", levels=(4,)):
-    """Write an Aperio slide with the given pyramid, losslessly."""
-    height, width = image.shape[:2]
-    about = APERIO.format(width, height, mpp)
-    if mpp is None:
-        about = about.split("|MPP")[0]
-    with tifffile.TiffWriter(path) as tiff:
-        options = {"tile": (256, 256), "photometric": "rgb", "compression": "adobe_deflate"}
-        tiff.write(image, description=about, metadata=None, **options)
-        for level in levels:
-            rows, columns = height // level * level, width // level * level
-            small = (
-                image[:rows, :columns]
-                .reshape(rows // level, level, columns // level, level, 3)
-                .mean(axis=(1, 3))
-            )
-            tiff.write(small.astype(np.uint8), description=about, metadata=None, **options)
-    return path
+from carcinomap.slide import MissingMppError, View, open_slide
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +114,7 @@ def test_view_is_centred(path, image):
 
 def test_missing_mpp_names_the_flag(tmp_path, image):
     path = write_slide(tmp_path / "bare.svs", image, mpp=None)
-    with pytest.raises(InputError, match="--mpp"):
+    with pytest.raises(MissingMppError, match="--mpp"):
         open_slide(path)
     with open_slide(path, mpp=0.4) as slide:
         assert slide.mpp == 0.4
@@ -163,18 +132,31 @@ def test_senseless_given_mpp_is_refused(path, mpp):
         open_slide(path, mpp=mpp)
 
 
-def test_pixels_that_are_not_square_ask(path, monkeypatch):
-    properties = openslide.OpenSlide(path).properties
-    changed = {**properties, openslide.PROPERTY_NAME_MPP_Y: "0.6"}
-    monkeypatch.setattr(openslide.OpenSlide, "properties", changed)
-    with pytest.raises(InputError, match=r"0\.5 microns .* 0\.6"):
-        open_slide(path)
+def test_read_pixels_are_the_callers_own(path, image):
+    with open_slide(path) as slide:
+        slide.read(0, 0, 256, 256, 0.5)[:] = 0
+        np.testing.assert_array_equal(slide.read(0, 0, 256, 256, 0.5), image[:256, :256])
+
+
+def test_knows_where_the_bounds_begin(path):
+    with open_slide(path) as slide:
+        assert slide.bounds_origin == (0, 0)
+        slide.properties = {"openslide.bounds-x": "120", "openslide.bounds-y": "nan"}
+        assert slide.bounds_origin == (120, 0)
+
+
+def test_objective_is_told_or_noted(path, tmp_path, image):
+    with open_slide(path) as slide:
+        assert (slide.objective, slide.objective_note) == ("20", "20x")
+    with open_slide(write_slide(tmp_path / "bare.svs", image, mpp=None), mpp=0.25) as slide:
+        slide.objective = None
+        assert slide.objective_note == "not told; by its 0.25 µm per pixel about 40x"
 
 
 def test_what_is_no_slide(tmp_path):
     text = tmp_path / "text.svs"
     text.write_text("not a slide")
-    with pytest.raises(InputError, match="not a slide"):
+    with pytest.raises(InputError, match=r"text.svs: not a slide.*tiff: .*openslide: .*image: "):
         open_slide(text)
     with pytest.raises(InputError, match="no such slide"):
         open_slide(tmp_path / "absent.svs")

@@ -13,6 +13,7 @@ the window it is asked for, at the scale it is asked for.
 """
 
 from carcinomap.annotation.annotations import Annotation, AnnotationSet, Note, check_labels
+from carcinomap.annotation.drawing import Window
 from carcinomap.annotation.formats import (
     ANNOTATION_SUFFIXES,
     FORMATS,
@@ -25,6 +26,7 @@ from carcinomap.annotation.formats import (
     write_annotations,
 )
 from carcinomap.annotation.frame import SlideFrame
+from carcinomap.annotation.geometry import Area
 from carcinomap.annotation.label_image import LabelImage
 from carcinomap.annotation.scheme import IGNORE, ClassScheme, TissueClass
 
@@ -35,6 +37,7 @@ __all__ = [
     "Annotation",
     "AnnotationSet",
     "Annotations",
+    "Area",
     "ClassScheme",
     "FileContext",
     "Format",
@@ -42,6 +45,7 @@ __all__ = [
     "Note",
     "SlideFrame",
     "TissueClass",
+    "Window",
     "check_labels",
     "format_of",
     "format_to_write",

@@ -20,7 +20,15 @@ from carcinomap.errors import InputError
 FILES_NAMED = 3
 
 NoteKind = Literal[
-    "repaired", "hole", "stray hole", "open line", "point", "arrow", "no area", "other type"
+    "repaired",
+    "hole",
+    "stray hole",
+    "open line",
+    "point",
+    "arrow",
+    "no area",
+    "background",
+    "other type",
 ]
 
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -62,7 +62,7 @@ class ClassScheme:
         classes: At least two and at most 254.
         ignore: Labels whose regions become ``IGNORE``.
         roi: Labels of regions of interest: where a slide has one, the rest of it is ``IGNORE``.
-        values: For label images: (pixel value, name of a class or an ignored label), by value.
+        values: For label images: (pixel value, label of any of these), by value.
         unknown: What any other label means: ``error``, ``ignore`` or ``background``.
 
     Raises:
@@ -104,8 +104,12 @@ class ClassScheme:
 
     def _check_values(self) -> None:
         for value, label in self.values:
-            if self.index(label) is None:
-                raise SchemeError(f"{label!r} is neither a class nor ignored", "values", str(value))
+            if not self.knows(label):
+                raise SchemeError(
+                    f"{label!r} is neither a class nor ignored, nor a region of interest",
+                    "values",
+                    str(value),
+                )
         numbers = [value for value, _ in self.values]
         if numbers != sorted(set(numbers)) or any(value < 0 for value in numbers):
             raise SchemeError("pixel values are whole numbers, each given once, in order", "values")
@@ -170,6 +174,18 @@ class ClassScheme:
         known = {normalised(spelling): spelling for spelling, _ in self._spellings()}
         nearest = get_close_matches(normalised(label), known, n=1)
         return f" (did you mean {known[nearest[0]]!r}?)" if nearest else ""
+
+    def with_roi(self, *labels: str) -> "ClassScheme":
+        """Return the scheme with more labels that mark regions of interest.
+
+        Raises:
+            InputError: One of them is the label of a class, or ignored.
+        """
+        for label in labels:
+            if self.index(label) is not None:
+                raise InputError(f"--roi {label}: regions of this name are a class or ignored")
+        fresh = [label for label in labels if not self.is_roi(label)]
+        return replace(self, roi=(*self.roi, *dict.fromkeys(fresh)))
 
     @classmethod
     def default(cls) -> "ClassScheme":

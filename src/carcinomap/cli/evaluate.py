@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from carcinomap.cli.annotation_options import EvenOddHolesOption, RoiOption
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Outcome
 
@@ -21,6 +22,8 @@ def evaluate(
     annotations: Annotated[
         Path | None, typer.Option(help="Folder of the annotations, if they lie apart.")
     ] = None,
+    roi: RoiOption = None,
+    even_odd_holes: EvenOddHolesOption = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the scores.")] = False,
 ) -> Outcome:
     """Compare class maps with annotations.
@@ -32,7 +35,9 @@ def evaluate(
     from carcinomap.cohort import read_cohort  # noqa: PLC0415
     from carcinomap.evaluation import evaluate_cohort, score_table  # noqa: PLC0415
 
-    cohort = read_cohort(truth, annotations)
-    scores = evaluate_cohort(cohort, predictions, output, read_classes(classes), overwrite)
+    cohort = read_cohort(truth, annotations, even_odd_holes)
+    scores = evaluate_cohort(
+        cohort, predictions, output, read_classes(classes), overwrite, roi or ()
+    )
     notes = (*cohort.notes, *(case.note for case in scores.cases if case.note))
     return Outcome(scores.to_dict(), score_table(scores), bool(scores.failures), notes)

@@ -14,7 +14,7 @@ from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Common, Outcome
 from carcinomap.cohort import describe_annotation, describe_slide
 from carcinomap.errors import CarcinomapError
-from carcinomap.slide import find_slides
+from carcinomap.slide import find_slides, is_slide_file
 
 
 def inspect(
@@ -26,6 +26,10 @@ def inspect(
     classes: ClassesOption = None,
     mpp: Annotated[
         float | None, typer.Option(help="Microns per level-0 pixel; overrides what a slide says.")
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="Folder for pictures of the slides with tissue and artefacts marked."),
     ] = None,
 ) -> Outcome:
     """Show what is in a slide, an annotation, a class map or a model.
@@ -39,7 +43,7 @@ def inspect(
 
     def look(path: Path) -> dict[str, Any] | CarcinomapError:
         try:
-            return _describe(path, scheme, mpp)
+            return _describe(path, scheme, mpp, pictures)
         except CarcinomapError as error:
             return error
 
@@ -56,9 +60,11 @@ def inspect(
     return Outcome(data[0] if len(data) == 1 else data, tables, failed=bool(errors))
 
 
-def _describe(path: Path, scheme: ClassScheme | None, mpp: float | None) -> dict[str, Any]:
+def _describe(
+    path: Path, scheme: ClassScheme | None, mpp: float | None, pictures: Path | None
+) -> dict[str, Any]:
     """Say what a file is, by its name, and what is in it."""
-    if path.suffix.lower() in ANNOTATION_SUFFIXES:
+    if path.suffix.lower() in ANNOTATION_SUFFIXES and not is_slide_file(path):
         return {"file": str(path), **describe_annotation(path, scheme, mpp)}
     if path.suffix == ".safetensors":
         from carcinomap.model import load_model  # noqa: PLC0415
@@ -68,7 +74,7 @@ def _describe(path: Path, scheme: ClassScheme | None, mpp: float | None) -> dict
         from carcinomap.segmentation.describe import describe_class_map  # noqa: PLC0415
 
         return {"file": str(path), **describe_class_map(path)}
-    return {"file": str(path), **describe_slide(path, scheme, mpp)}
+    return {"file": str(path), **describe_slide(path, scheme, mpp, pictures)}
 
 
 def _table(path: Path, data: dict[str, Any]) -> Table:

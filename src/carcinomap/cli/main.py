@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from carcinomap.cli import demo, evaluate, inspect, segment, train
+from carcinomap.cli import check, convert, demo, evaluate, inspect, segment, train
 from carcinomap.cli.command import INTERRUPTED, command
 from carcinomap.version import __version__
 
@@ -18,7 +18,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for function in (train.train, segment.segment, evaluate.evaluate, inspect.inspect, demo.demo):
+COMMANDS = (
+    *(check.check, train.train, segment.segment, evaluate.evaluate),
+    *(inspect.inspect, convert.convert, demo.demo),
+)
+
+for function in COMMANDS:
     command(app)(function)
 
 

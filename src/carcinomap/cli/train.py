@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from carcinomap.cli.annotation_options import EvenOddHolesOption, RoiOption, with_roi
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Outcome
 from carcinomap.training import TrainingSettings
@@ -20,6 +21,8 @@ def train(
     annotations: Annotated[
         Path | None, typer.Option(help="Folder of the annotations, if they lie apart.")
     ] = None,
+    roi: RoiOption = None,
+    even_odd_holes: EvenOddHolesOption = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start the run anew.")] = False,
 ) -> Outcome:
@@ -27,17 +30,17 @@ def train(
 
     Example: `carcinomap train SLIDES/ --output runs/first`
 
-    SLIDES/ holds NAME.svs with NAME.xml. The model is runs/first/model.safetensors; watch the
-    training with `tensorboard --logdir runs/first/logs`.
+    SLIDES/ holds NAME.svs with NAME.xml, or annotations of any other kind. The model is
+    runs/first/model.safetensors; watch with `tensorboard --logdir runs/first/logs`.
     """
     from carcinomap.cohort import read_cohort  # noqa: PLC0415
     from carcinomap.training import train as train_model  # noqa: PLC0415
 
     result = train_model(
-        read_cohort(cohort, annotations),
+        read_cohort(cohort, annotations, even_odd_holes),
         output,
         settings,
-        read_classes(classes),
+        with_roi(read_classes(classes), roi),
         resume=resume,
         overwrite=overwrite,
     )

@@ -5,7 +5,12 @@ where a patch lies (a ``PatchKey``, plain numbers); what a patch is, it neither 
 """
 
 from carcinomap.cohort.case import Case, Cohort
+from carcinomap.cohort.check import CheckReport, check_cohort
+from carcinomap.cohort.check_slide import read_every_level
+from carcinomap.cohort.convert import Conversion, convert_annotations, files_to_convert
 from carcinomap.cohort.describe import describe_annotation, describe_slide
+from carcinomap.cohort.finding import Finding
+from carcinomap.cohort.frame import frame_of
 from carcinomap.cohort.keys import PatchKey
 from carcinomap.cohort.reading import read_cohort
 from carcinomap.cohort.sampler import PatchSampler, grid_keys
@@ -16,15 +21,23 @@ from carcinomap.cohort.store import SlideStore
 __all__ = [
     "Block",
     "Case",
+    "CheckReport",
     "Cohort",
+    "Conversion",
+    "Finding",
     "PatchKey",
     "PatchSampler",
     "PatchSource",
     "SlideStore",
+    "check_cohort",
+    "convert_annotations",
     "describe_annotation",
     "describe_slide",
+    "files_to_convert",
+    "frame_of",
     "grid_keys",
     "read_cohort",
+    "read_every_level",
     "spatial_block",
     "split_by_patient",
 ]

@@ -3,8 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from carcinomap.annotation import AnnotationSet, read_annotations
-from carcinomap.slide import Slide, open_slide
+from carcinomap.annotation import (
+    Annotations,
+    AnnotationSet,
+    FileContext,
+    SlideFrame,
+    read_annotations,
+)
+from carcinomap.cohort.frame import frame_of
+from carcinomap.slide import MissingMppError, Slide, open_slide
 
 SPLITS = ("train", "val", "test")
 
@@ -19,6 +26,8 @@ class Case:
         patient: Cases of one patient never part.
         split: ``"train"``, ``"val"``, ``"test"``, or ``""`` where it is still to be decided.
         mpp: Microns per level-0 pixel where the cohort says so; None takes the file's own.
+        even_odd_holes: Whether regions inside others of their layer are holes, in formats that
+            do not say which are.
     """
 
     slide: Path
@@ -26,6 +35,7 @@ class Case:
     patient: str = ""
     split: str = ""
     mpp: float | None = None
+    even_odd_holes: bool = False
 
     @property
     def name(self) -> str:
@@ -36,11 +46,32 @@ class Case:
         """Open the slide; the caller closes it."""
         return open_slide(self.slide, self.mpp)
 
-    def read_annotations(self) -> AnnotationSet:
-        """Read the annotation; an empty set where there is none."""
-        return (
-            AnnotationSet.empty() if self.annotation is None else read_annotations(self.annotation)
-        )
+    def read_annotations(self, slide: Slide | None = None) -> Annotations:
+        """Read the annotation; an empty set where there is none.
+
+        Args:
+            slide: The case's slide, where it is open anyway.
+
+        Raises:
+            InputError: The annotation cannot be read, or the slide cannot be opened.
+        """
+        if self.annotation is None:
+            return AnnotationSet.empty()
+        frame = self.frame() if slide is None else frame_of(slide)
+        return read_annotations(self.annotation, FileContext(frame, self.even_odd_holes))
+
+    def frame(self) -> SlideFrame:
+        """Open the slide for what annotations need to know of it, its mpp only if it has one.
+
+        Raises:
+            InputError: The slide cannot be opened.
+        """
+        try:
+            with self.open_slide() as slide:
+                return frame_of(slide)
+        except MissingMppError:
+            with open_slide(self.slide, 1.0) as slide:
+                return frame_of(slide, mpp_known=False)
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,22 @@
 """A cohort from a folder, a table or a single slide."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from carcinomap.annotation import ANNOTATION_SUFFIXES
 from carcinomap.cohort.case import Case, Cohort
+from carcinomap.cohort.finding import Finding, in_short
+from carcinomap.cohort.names import hint
+from carcinomap.cohort.pairing import AnnotationFiles
 from carcinomap.cohort.table import TABLE_NAMES, Row, read_table
 from carcinomap.errors import InputError
-from carcinomap.slide import find_slides, is_slide_file, visible_files
+from carcinomap.slide import find_slides
 
 
-def read_cohort(path: str | Path, annotations: str | Path | None = None) -> Cohort:
+def read_cohort(
+    path: str | Path, annotations: str | Path | None = None, even_odd_holes: bool = False
+) -> Cohort:
     """Find the cases of a cohort.
 
     Args:
@@ -20,116 +24,193 @@ def read_cohort(path: str | Path, annotations: str | Path | None = None) -> Coho
             included; a ``cohort.csv`` or ``patients.csv`` inside tells patients and splits), a
             CSV table with a column ``slide``, or one slide.
         annotations: A folder where the annotations lie, if not beside the slides.
+        even_odd_holes: Read regions that lie inside others of their layer as holes, in
+            annotations that do not say which are.
 
     Raises:
-        InputError: There is no slide, two slides have one name, or the table has a mistake
-            (the message names the line).
+        InputError: There is no slide, two slides have one name, a slide has several annotations,
+            or the table has a mistake (the message names the line).
+    """
+    found = survey(path, annotations, even_odd_holes)
+    errors = [one.message for one in found.findings if one.severity == "error"]
+    if errors:
+        more = f" (and {len(errors) - 1} more; carcinomap check lists them)"
+        raise InputError(errors[0] + (more if len(errors) > 1 else ""))
+    return replace(found.cohort, notes=in_short(found.findings))
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A cohort, and all that is wrong with how it is put together.
+
+    Attributes:
+        cohort: The cases that can be made out.
+        findings: What there is to say; errors among them are what ``read_cohort`` raises.
+        files: What the annotations were taken from.
+    """
+
+    cohort: Cohort
+    findings: list[Finding]
+    files: AnnotationFiles
+
+    def unmatched(self) -> Iterator[Finding]:
+        """Yield a warning for every annotation in the folder that belongs to no slide."""
+        if self.cohort.source.is_dir():
+            yield from self.files.unused(self.cohort.cases)
+
+
+def survey(
+    path: str | Path, annotations: str | Path | None = None, even_odd_holes: bool = False
+) -> Survey:
+    """Find the cases of a cohort, whatever is wrong with some of them.
+
+    Takes what ``read_cohort`` takes.
+
+    Raises:
+        InputError: There is nothing to look at: no such folder, table or slide.
     """
     path = Path(path)
     if annotations is not None and not Path(annotations).is_dir():
         raise InputError(f"{annotations}: no such folder of annotations")
     if path.is_dir():
-        return _read_folder(path, annotations)
-    if not path.is_file():
+        listing = _folder(path)
+    elif not path.is_file():
         raise InputError(f"{path}: no such folder, table or slide")
-    if path.suffix.lower() == ".csv":
-        return _read_csv(path, annotations)
-    return Cohort(path, tuple(_pair([path], [Path(annotations or path.parent)])))
+    elif path.suffix.lower() == ".csv":
+        listing = _table(path)
+    else:
+        listing = _Listing([_Entry(path)], [])
+    slides = [entry.slide for entry in listing.entries]
+    if annotations is not None:
+        folders = [Path(annotations)]
+    else:
+        folders = [path] if path.is_dir() else sorted({slide.parent for slide in slides})
+    files = AnnotationFiles(folders, slides)
+    cases = [_case(one, files, listing.findings, even_odd_holes) for one in _distinct(listing)]
+    cases.sort(key=lambda case: case.name)
+    return Survey(Cohort(path, tuple(cases)), listing.findings, files)
 
 
-def _read_folder(folder: Path, annotations: str | Path | None) -> Cohort:
+@dataclass(frozen=True)
+class _Entry:
+    """A slide, and what a table's line says of it."""
+
+    slide: Path
+    row: Row | None = None
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """The slides of a cohort, as found, and what there is to say of how they were."""
+
+    entries: list[_Entry]
+    findings: list[Finding]
+
+
+def _folder(folder: Path) -> _Listing:
+    """List the slides of a folder, with the lines of a table inside."""
     slides = find_slides(folder)
-    cases = {case.name: case for case in _pair(slides, [Path(annotations or folder)])}
-    notes = _unannotated(cases.values())
     table = next((folder / name for name in TABLE_NAMES if (folder / name).is_file()), None)
-    if table is not None:
-        rows = read_table(table)
-        for row in rows:
-            case = cases.get(row.name) or cases.get(Path(row.name).stem)
-            if case is None:
-                notes.append(f"{table}, line {row.line}: no slide {row.slide!r} in the folder")
-            else:
-                cases[case.name] = _apply(case, row, table)
-        told = {name for row in rows for name in (row.name, Path(row.name).stem)}
-        missing = [name for name in cases if name not in told]
-        if missing:
-            notes.append(
-                f"{table}: no line for {_listed(missing)}: each counts as a patient of its own"
+    if table is None:
+        return _Listing([_Entry(slide) for slide in slides], [])
+    try:
+        rows, findings = read_table(table)
+    except InputError as error:
+        mistake = Finding("error", "table", str(error), file=table)
+        return _Listing([_Entry(slide) for slide in slides], [mistake])
+    named: dict[str, Row] = {}
+    names = {name for slide in slides for name in (slide.name, slide.stem)}
+    for row in rows:
+        known = next((n for n in (row.name, Path(row.name).stem) if n in names), None)
+        if known is None:
+            message = f"{row.where}: no slide {row.slide!r} in the folder{hint(row.name, names)}"
+            findings.append(Finding("warning", "line without slide", message, file=table))
+        else:
+            named[known] = row
+    entries = [_Entry(slide, named.get(slide.name) or named.get(slide.stem)) for slide in slides]
+    for entry in entries:
+        if entry.row is None:
+            name = entry.slide.stem
+            message = f"{table}: no line for slide {name}, which counts as a patient of its own"
+            findings.append(
+                Finding("warning", "not in the table, a patient of its own", message, name, table)
             )
-    return Cohort(folder, tuple(cases[name] for name in sorted(cases)), tuple(notes))
+    return _Listing(entries, findings)
 
 
-def _read_csv(table: Path, annotations: str | Path | None) -> Cohort:
-    known: dict[str, list[Path]] | None = None
-    cases = {}
-    for row in read_table(table):
+def _table(table: Path) -> _Listing:
+    """List the slides that a table names."""
+    rows, findings = read_table(table)
+    if not rows and not findings:
+        raise InputError(f"{table}: a table without a line")
+    below: dict[str, list[Path]] | None = None
+    entries = []
+    for row in rows:
         slide = table.parent / row.slide
         if not slide.is_file():
-            if known is None:
-                known = defaultdict(list)
-                for file in filter(is_slide_file, visible_files(table.parent)):
-                    known[file.name].append(file)
-                    known[file.stem].append(file)
-            found = known.get(row.slide, [])
+            below = _by_name(table.parent) if below is None else below
+            found = below.get(row.slide, [])
             if len(found) != 1:
-                what = "no such slide" if not found else f"{len(found)} slides of that name"
-                raise InputError(f"{table}, line {row.line}: {what}: {row.slide}")
+                what = f"{len(found)} slides of that name" if found else "no such slide"
+                near = "" if found else hint(row.slide, below)
+                message = f"{row.where}: {what}: {row.slide}{near}"
+                findings.append(Finding("error", "line without slide", message, file=table))
+                continue
             slide = found[0]
-        (case,) = _pair([slide], [Path(annotations)] if annotations else [slide.parent])
-        if case.name in cases:
-            raise InputError(f"{table}, line {row.line}: a second slide named {case.name!r}")
-        cases[case.name] = _apply(case, row, table)
-    if not cases:
-        raise InputError(f"{table}: a table without a line")
-    notes = _unannotated(cases.values())
-    return Cohort(table, tuple(cases[name] for name in sorted(cases)), tuple(notes))
+        entries.append(_Entry(slide, row))
+    return _Listing(entries, findings)
 
 
-def _apply(case: Case, row: Row, table: Path) -> Case:
-    """Return the case with what a table's line says of it."""
-    annotation = case.annotation
-    if row.annotation:
-        annotation = table.parent / row.annotation
-        if not annotation.is_file():
-            raise InputError(f"{table}, line {row.line}: no such annotation: {row.annotation}")
-    return replace(
-        case,
-        annotation=annotation,
-        patient=row.patient or case.patient,
-        split=row.split,
-        mpp=row.mpp,
-    )
-
-
-def _pair(slides: list[Path], folders: list[Path]) -> Iterator[Case]:
-    """Give each slide the annotation of its name: beside it, else anywhere in the folders."""
-    by_stem: dict[str, list[Path]] = defaultdict(list)
-    for folder in folders:
-        for file in visible_files(folder):
-            if file.suffix.lower() in ANNOTATION_SUFFIXES:
-                by_stem[file.stem].append(file)
-    seen: dict[str, Path] = {}
+def _by_name(folder: Path) -> dict[str, list[Path]]:
+    """Return the slides below a folder by their names, with suffix and without."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    try:
+        slides = find_slides(folder)
+    except InputError:
+        slides = []
     for slide in slides:
-        if slide.stem in seen:
-            raise InputError(
-                f"{slide}: a second slide of this name, after {seen[slide.stem]}; "
-                "results are named after slides, so rename one or list the right one in a CSV"
-            )
-        seen[slide.stem] = slide
-        found = by_stem.get(slide.stem, [])
-        beside = [file for file in found if file.parent == slide.parent]
-        found = beside or found
-        if len(found) > 1:
-            raise InputError(f"{slide}: several annotations: {', '.join(map(str, found))}")
-        yield Case(slide, found[0] if found else None, patient=slide.stem)
+        for name in {slide.name, slide.stem}:
+            found[name].append(slide)
+    return found
 
 
-def _unannotated(cases: Iterable[Case]) -> list[str]:
-    names = [case.name for case in cases if case.annotation is None]
-    return [f"no annotation for {_listed(names)}"] if names else []
+def _distinct(listing: _Listing) -> Iterator[_Entry]:
+    """Yield the entries but for second slides of one name, which are findings."""
+    seen: dict[str, Path] = {}
+    for entry in listing.entries:
+        slide = entry.slide
+        if seen.setdefault(slide.stem, slide) is slide:
+            yield entry
+            continue
+        where = f"{entry.row.where}: " if entry.row else ""
+        message = (
+            f"{where}{slide}: a second slide of this name, after {seen[slide.stem]}; "
+            "results are named after slides, so rename one or list the right one in a CSV"
+        )
+        listing.findings.append(
+            Finding("error", "two slides of one name", message, slide.stem, slide)
+        )
 
 
-def _listed(names: list[str]) -> str:
-    """Name up to five, and say how many there are."""
-    shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
-    return f"{len(names)} slide{'s' if len(names) > 1 else ''} ({shown})"
+def _case(
+    entry: _Entry, files: AnnotationFiles, findings: list[Finding], even_odd_holes: bool
+) -> Case:
+    """Give a slide its annotation: the one that its line names, or else that of its name."""
+    slide, row = entry.slide, entry.row
+    case = Case(slide, patient=slide.stem, even_odd_holes=even_odd_holes)
+    if row is not None:
+        patient = row.patient or case.patient
+        case = replace(case, patient=patient, split=row.split, mpp=row.mpp)
+    if row is not None and row.annotation:
+        annotation = row.table.parent / row.annotation
+        if annotation.is_file():
+            return replace(case, annotation=annotation)
+        message = f"{row.where}: no such annotation: {row.annotation}"
+        findings.append(Finding("error", "table", message, case.name, row.table))
+        return case
+    found, told = files.of(slide)
+    findings.extend(told)
+    if found is None and not any(one.severity == "error" for one in told):
+        message = f"{slide}: no annotation"
+        findings.append(Finding("warning", "no annotation", message, case.name, slide))
+    return replace(case, annotation=found)

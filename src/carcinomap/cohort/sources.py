@@ -1,13 +1,14 @@
 """What sampling needs to know of a case: its size, tissue, polygons, and where it may look."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from carcinomap.annotation import AnnotationSet, ClassScheme
+from carcinomap.annotation import Annotations, Area, ClassScheme, Window
 from carcinomap.cohort.case import Case
-from carcinomap.slide import TissueMask, find_tissue
+from carcinomap.slide import TissueMask, find_artefacts, find_tissue
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class PatchSource:
         annotations: What was outlined.
         inside: Patches lie wholly in this block, where there is one.
         outside: Patches do not touch this block, where there is one.
+        interest: Regions of interest: outside them nothing is known, where there are any.
     """
 
     case: int
@@ -54,20 +56,39 @@ class PatchSource:
     height: int
     mpp: float
     tissue: TissueMask
-    annotations: AnnotationSet
+    annotations: Annotations
     inside: Block | None = None
     outside: Block | None = None
+    interest: tuple[Area, ...] = ()
 
     @classmethod
-    def of(cls, index: int, case: Case) -> "PatchSource":
+    def of(
+        cls, index: int, case: Case, scheme: ClassScheme, skip_artefacts: bool = False
+    ) -> "PatchSource":
         """Open a case's slide, find its tissue and read its annotation.
+
+        Where regions of interest bound what was looked at, the tissue outside them is nothing to
+        take patches from.
+
+        Args:
+            index: The case's position in the cohort.
+            case: The case.
+            scheme: Says which labels mean regions of interest.
+            skip_artefacts: Leave out tissue that is blurred, folded or inked over.
 
         Raises:
             InputError: The slide or the annotation cannot be read.
         """
-        annotations = case.read_annotations()
         with case.open_slide() as slide:
-            return cls(index, slide.width, slide.height, slide.mpp, find_tissue(slide), annotations)
+            annotations = case.read_annotations(slide)
+            tissue = find_tissue(slide)
+            if skip_artefacts:
+                tissue = find_artefacts(slide, tissue).clean(tissue)
+            interest = annotations.regions_of_interest(scheme)
+            if interest:
+                tissue = _within(tissue, interest)
+            size = (slide.width, slide.height)
+            return cls(index, *size, slide.mpp, tissue, annotations, interest=tuple(interest))
 
     def restricted(
         self, inside: Block | None = None, outside: Block | None = None
@@ -91,9 +112,19 @@ class PatchSource:
         return self.outside is None or not self.outside.grown(half).contains(x, y)
 
     def allowed(self, geometry: BaseGeometry, half: float) -> BaseGeometry:
-        """Return the part of a geometry where ``allows`` holds."""
+        """Return the part of a geometry of which something is known and where ``allows`` holds."""
+        if self.interest:
+            geometry = geometry.intersection(shapely.union_all(self.interest))
         if self.inside is not None:
             geometry = geometry.intersection(self.inside.grown(-half).polygon())
         if self.outside is not None:
             geometry = geometry.difference(self.outside.grown(half).polygon())
         return geometry
+
+
+def _within(tissue: TissueMask, interest: Sequence[Area]) -> TissueMask:
+    """Return the tissue inside some regions."""
+    cell = tissue.mpp / tissue.slide_mpp
+    rows, columns = tissue.mask.shape
+    drawn = Window(0, 0, columns, rows, cell).draw((area, 1) for area in interest)
+    return replace(tissue, mask=tissue.mask & (drawn == 1))

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from carcinomap.cohort.case import SPLITS
+from carcinomap.cohort.finding import Finding
 from carcinomap.errors import InputError
 
 TABLE_NAMES = ("cohort.csv", "patients.csv")
+"""What a table in the folder of the slides is called."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; empty where the table says nothing."""
+    """One line of a table; empty where the table says nothing."""
 
+    table: Path
     line: int
     slide: str
     annotation: str
@@ -28,13 +31,21 @@ class Row:
         """The slide's file name without folders."""
         return Path(self.slide).name
 
+    @property
+    def where(self) -> str:
+        """The line, for messages."""
+        return f"{self.table}, line {self.line}"
 
-def read_table(path: Path) -> list[Row]:
+
+def read_table(path: Path) -> tuple[list[Row], list[Finding]]:
     """Read a cohort table; columns may be separated by commas, semicolons or tabs.
 
+    Returns:
+        Its lines, and what is wrong with others: a wrong number of fields, a split that is none,
+        an mpp that is no number, or a slide listed twice.
+
     Raises:
-        InputError: With the line: no column ``slide``, a wrong number of fields, a split that
-            is none, an mpp that is no number, or a slide listed twice.
+        InputError: Not a table, or one without a column ``slide``.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -49,35 +60,37 @@ def read_table(path: Path) -> list[Row]:
     columns = [name.strip().lower() for name in lines[0]] if lines else []
     if "slide" not in columns:
         raise InputError(f"{path}, line 1: no column named 'slide' (found: {', '.join(columns)})")
-    rows = []
+    rows: list[Row] = []
+    mistakes: list[Finding] = []
     seen: dict[str, int] = {}
-    for number, fields in enumerate(lines[1:], start=2):
-        if not any(field.strip() for field in fields):
+    for number, entries in enumerate(lines[1:], start=2):
+        if not any(entry.strip() for entry in entries):
             continue
-        if len(fields) != len(columns):
-            raise InputError(
-                f"{path}, line {number}: {len(fields)} fields where the header has {len(columns)}"
-            )
-        values = {n: f.strip() for n, f in zip(columns, fields, strict=True)}
-        row = _row(path, number, values)
-        if row.slide in seen:
-            raise InputError(
-                f"{path}, line {number}: slide {row.slide!r} stands in line {seen[row.slide]} too"
-            )
-        seen[row.slide] = number
-        rows.append(row)
-    return rows
+        try:
+            row = _row(path, number, columns, entries)
+            if seen.setdefault(row.slide, number) != number:
+                also = f"stands in line {seen[row.slide]} too"
+                raise InputError(f"{row.where}: slide {row.slide!r} {also}")
+        except InputError as error:
+            mistakes.append(Finding("error", "table", str(error), file=path))
+        else:
+            rows.append(row)
+    return rows, mistakes
 
 
-def _row(path: Path, number: int, values: dict[str, str]) -> Row:
-    where = f"{path}, line {number}"
+def _row(path: Path, line: int, columns: list[str], entries: list[str]) -> Row:
+    where = f"{path}, line {line}"
+    if len(entries) != len(columns):
+        raise InputError(f"{where}: {len(entries)} fields where the header has {len(columns)}")
+    values = {name: entry.strip() for name, entry in zip(columns, entries, strict=True)}
     if not values["slide"]:
         raise InputError(f"{where}: the slide's name is missing")
     split = values.get("split", "").lower()
     if split and split not in SPLITS:
         raise InputError(f"{where}: split {split!r} is none of {', '.join(SPLITS)}")
     return Row(
-        line=number,
+        table=path,
+        line=line,
         slide=values["slide"],
         annotation=values.get("annotation", ""),
         patient=values.get("patient", ""),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from carcinomap.annotation import ClassScheme
@@ -28,6 +28,7 @@ def evaluate_cohort(
     output: str | Path,
     scheme: ClassScheme | None = None,
     overwrite: bool = False,
+    roi: Sequence[str] = (),
 ) -> Scores:
     """Score the maps of a cohort; write ``scores.json`` and ``report.html``.
 
@@ -39,6 +40,7 @@ def evaluate_cohort(
         output: Folder to write to.
         scheme: The classes; the maps' own where None.
         overwrite: Replace an existing ``scores.json``.
+        roi: Labels of regions of interest, beside those of the scheme.
 
     Raises:
         InputError: No annotated slide has a map; maps differ in classes or mpp; or the output
@@ -50,12 +52,13 @@ def evaluate_cohort(
     if target.exists() and not overwrite:
         raise InputError(f"{target}: exists already; --overwrite replaces it")
     pairing = pair_with_maps(cohort, Path(predictions), scheme)
-    cases, failures = _evaluate_all(pairing.pairs, pairing.scheme)
+    scheme = pairing.scheme.with_roi(*roi)
+    cases, failures = _evaluate_all(pairing.pairs, scheme)
     failures = pairing.failures | failures
     if not cases:
         raise CarcinomapError("not one slide could be scored:\n" + "\n".join(failures.values()))
     scores = Scores(
-        scheme=pairing.scheme,
+        scheme=scheme,
         mpp=pairing.pairs[0].mpp,
         cases=cases,
         unmapped=pairing.unmapped,

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from carcinomap.annotation import IGNORE, AnnotationSet, ClassScheme, TissueClass
+from carcinomap.annotation import IGNORE, Annotations, AnnotationSet, ClassScheme, TissueClass
 from carcinomap.cohort import Case
 from carcinomap.errors import InputError
 from carcinomap.segmentation import NOT_MAPPED
@@ -50,7 +50,7 @@ class Truth:
     """The annotated slide as a label image of any window at any mpp."""
 
     slide: Slide
-    annotations: AnnotationSet
+    annotations: Annotations
     tissue: TissueMask
     scheme: ClassScheme
 
@@ -61,7 +61,7 @@ class Truth:
         Raises:
             InputError: The annotations cannot be read, or have labels that the scheme refuses.
         """
-        annotations = case.read_annotations()
+        annotations = case.read_annotations(slide)
         annotations.check(scheme)
         return cls(slide, annotations, find_tissue(slide), scheme)
 
@@ -79,11 +79,15 @@ class Truth:
             height: Height in pixels of the window.
             mpp: Microns per pixel of the window.
         """
-        drawn = self.annotations.label_image(
-            x, y, width, height, mpp / self.slide.mpp, self._drawing_scheme
-        )
-        annotated = drawn != 0
-        labels = np.where(annotated & (drawn != IGNORE), drawn - 1, drawn).astype(np.uint8)
+        scale = mpp / self.slide.mpp
+        if isinstance(self.annotations, AnnotationSet):
+            drawn = self.annotations.label_image(x, y, width, height, scale, self._drawing_scheme)
+            annotated = drawn != 0
+            labels = np.where(annotated & (drawn != IGNORE), drawn - 1, drawn).astype(np.uint8)
+        else:
+            # Its pixels of class 0 cover the glass too, and do not say that somebody looked there.
+            labels = self.annotations.label_image(x, y, width, height, scale, self.scheme)
+            annotated = labels != 0
         return TruthWindow(labels, annotated | self.tissue.window(x, y, width, height, mpp))
 
 

@@ -1,8 +1,7 @@
 """Regions as GeoJSON that QuPath opens."""
 
 import json
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,6 @@ from carcinomap.annotation import ClassScheme
 from carcinomap.segmentation.tracing import Region
 
 DECIMALS = 2  # of level-0 pixels
-
-
-def qupath_origin(properties: Mapping[str, str]) -> tuple[int, int]:
-    """Return the level-0 position of QuPath's origin: the corner of the slide's bounds, if any."""
-
-    def number(key: str) -> int:
-        try:
-            value = float(properties.get(key, "0"))
-        except ValueError:
-            return 0
-        return round(value) if math.isfinite(value) else 0
-
-    return number("openslide.bounds-x"), number("openslide.bounds-y")
 
 
 def write_geojson(

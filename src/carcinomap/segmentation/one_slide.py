@@ -13,7 +13,7 @@ from carcinomap.annotation import ClassScheme
 from carcinomap.errors import InputError
 from carcinomap.files import write_json
 from carcinomap.segmentation.classmap import ClassMap
-from carcinomap.segmentation.geojson import qupath_origin, write_geojson
+from carcinomap.segmentation.geojson import write_geojson
 from carcinomap.segmentation.outputs import MAP, OVERVIEW, POLYGONS, RECORD, Outputs
 from carcinomap.segmentation.overview import MAX_SIDE, draw_overview
 from carcinomap.segmentation.pipeline import map_tiles
@@ -23,7 +23,7 @@ from carcinomap.segmentation.settings import SPEED_ONLY, SegmentationSettings
 from carcinomap.segmentation.spool import Spool
 from carcinomap.segmentation.tracing import Region, trace
 from carcinomap.segmentation.writer import write_class_map
-from carcinomap.slide import Slide, TissueMask, find_tissue
+from carcinomap.slide import Slide, TissueMask, find_artefacts, find_tissue
 from carcinomap.version import __version__
 
 if TYPE_CHECKING:
@@ -140,6 +140,8 @@ def _write_map(
     """Write the class map; return the number of pixels with each value."""
     mpp = runtime.views[0].mpp
     tissue = find_tissue(slide)
+    if settings.skip_artefacts:
+        tissue = find_artefacts(slide, tissue).clean(tissue)
     plan = TilePlan.of(
         *size, settings.tile, settings.overlap, runtime.stride, _has_tissue(tissue, mpp / slide.mpp)
     )
@@ -178,7 +180,7 @@ def _write_outlines(
             class_map.classes,
             class_map.mpp / slide.mpp,
             slide.mpp,
-            qupath_origin(slide.properties),
+            slide.bounds_origin,
         )
         thumbnail, mpp = slide.thumbnail(MAX_SIDE)
         draw_overview(

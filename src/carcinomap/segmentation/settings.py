@@ -29,6 +29,9 @@ class SegmentationSettings(Settings):
     simplify_um: float = Field(
         2.0, ge=0, le=1000, description="How far outlines may stray from the pixels, in µm."
     )
+    skip_artefacts: bool = Field(
+        False, description="Leave blurred, folded or inked tissue unmapped."
+    )
     readers: int = Field(2, ge=1, le=64, description="Threads that read the slide.")
 
     @model_validator(mode="after")

@@ -1,51 +1,24 @@
-"""Outlines of the regions of a class map, with true holes.
+"""Outlines of the regions of a class map, simplified.
 
-The map is traced and simplified block by block; what touches a border between blocks is joined
-with what lies on the other side. Regions are pixels connected along edges. They are simplified
-together, as a coverage: neighbours keep one common border, without overlaps or gaps.
+Regions are simplified together, as a coverage: neighbours keep one common border, without
+overlaps or gaps. It happens block by block, as they are traced, and once more in the end.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Sequence
 
 import numpy as np
-import rasterio.features
 import shapely
-from numpy.typing import NDArray
-from rasterio import Affine
 from shapely import Polygon
 
+from carcinomap.annotation.tracing import Labels, Region, block_count
+from carcinomap.annotation.tracing import trace as trace_exactly
 from carcinomap.progress import progress
 from carcinomap.segmentation.spool import NOT_MAPPED
 
+__all__ = ["BLOCK", "Labels", "Region", "trace"]
+
 BLOCK = 1024
 """Side in pixels. The time for simplifying grows faster than the number of corners."""
-
-
-class Labels(Protocol):
-    """A label image of which windows can be had, such as a ClassMap.
-
-    Attributes:
-        width: In pixels.
-        height: In pixels.
-    """
-
-    width: int
-    height: int
-
-    def window(self, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
-        """Return uint8 (height, width)."""
-        ...
-
-
-@dataclass(frozen=True)
-class Region:
-    """A connected region of one class; the polygon is in map pixels, its corners whole numbers."""
-
-    index: int
-    polygon: Polygon
 
 
 def trace(labels: Labels, min_area: float, tolerance: float, block: int = BLOCK) -> list[Region]:
@@ -62,59 +35,24 @@ def trace(labels: Labels, min_area: float, tolerance: float, block: int = BLOCK)
     Returns:
         Regions by class, then by position.
     """
-    whole: list[Region] = []
-    pieces: defaultdict[int, list[Polygon]] = defaultdict(list)
-    corners = [
-        (x, y) for y in range(0, labels.height, block) for x in range(0, labels.width, block)
-    ]
-    with progress("outline", len(corners), "blocks") as advance:
-        for x, y in corners:
-            for region, cut in _trace_block(labels, x, y, block, tolerance):
-                if cut:
-                    pieces[region.index].append(region.polygon)
-                elif region.polygon.area >= min_area:
-                    whole.append(region)
-            advance()
-    for index, polygons in pieces.items():
-        # All corners are whole numbers: the union is exact.
-        joined = shapely.get_parts(shapely.union_all(polygons))
-        whole += [Region(index, polygon) for polygon in joined if polygon.area >= min_area]
-    filled = [Region(r.index, _without_small_holes(r.polygon, min_area)) for r in whole]
+
+    def simplified(outlines: Sequence[Polygon]) -> Sequence[Polygon]:
+        # A common border must have the same vertices on both sides, also where a third region
+        # begins along a straight edge: a vertex at every pixel sees to that.
+        dense = shapely.transform(shapely.segmentize(outlines, 1.0), np.rint)
+        # What borders on nothing counts as the block's border and stays; class 0 is no region,
+        # but among the outlines.
+        simple: Sequence[Polygon] = shapely.coverage_simplify(
+            dense, tolerance, simplify_boundary=False
+        )
+        return simple
+
+    with progress("outline", block_count(labels, block), "blocks") as advance:
+        found = trace_exactly(labels, (0, NOT_MAPPED), block, simplified, advance)
+        regions = [region for region in found if region.polygon.area >= min_area]
+    filled = [Region(r.index, _without_small_holes(r.polygon, min_area)) for r in regions]
     # Once more over all, for the corners that had to stay where blocks meet.
     return _simplify(sorted(filled, key=_position), tolerance)
-
-
-def _trace_block(
-    labels: Labels, x: int, y: int, block: int, tolerance: float
-) -> Iterator[tuple[Region, bool]]:
-    """Yield a block's regions, simplified, and whether its border to another block cuts them."""
-    right, bottom = min(x + block, labels.width), min(y + block, labels.height)
-    image = labels.window(x, y, right - x, bottom - y)
-    if np.isin(image, (0, NOT_MAPPED)).all():
-        return
-    # Class 0 is traced too: what borders on nothing counts as the block's border and must stay.
-    shapes = rasterio.features.shapes(image, connectivity=4, transform=Affine.translation(x, y))
-    indices, outlines = zip(
-        *((int(value), _polygon(*shape["coordinates"])) for shape, value in shapes), strict=True
-    )
-    # A common border must have the same vertices on both sides, also where a third region
-    # begins along a straight edge: a vertex at every pixel sees to that.
-    dense = shapely.transform(shapely.segmentize(outlines, 1.0), np.rint)
-    simple = shapely.coverage_simplify(dense, tolerance, simplify_boundary=False)
-    for index, polygon in zip(indices, simple, strict=True):
-        if index not in (0, NOT_MAPPED):
-            x0, y0, x1, y1 = polygon.bounds
-            cut = (
-                (x0 == x and x > 0)
-                or (y0 == y and y > 0)
-                or (x1 == right and right < labels.width)
-                or (y1 == bottom and bottom < labels.height)
-            )
-            yield Region(index, polygon), cut
-
-
-def _polygon(shell: list[Any], *holes: list[Any]) -> Polygon:
-    return Polygon(shell, holes)
 
 
 def _without_small_holes(polygon: Polygon, min_area: float) -> Polygon:

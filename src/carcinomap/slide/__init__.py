@@ -4,18 +4,23 @@ Everything above this room asks for pixels in physical units and level-0 coordin
 pyramid level they come from, how they are decoded and resampled, stays in here.
 """
 
-from carcinomap.slide.opening import find_slides, is_slide_file, open_slide, visible_files
-from carcinomap.slide.openslide_slide import MissingMppError
+from carcinomap.slide.finding import find_slides, is_slide_file, visible_files
+from carcinomap.slide.opening import open_slide
+from carcinomap.slide.pixel_size import MissingMppError
+from carcinomap.slide.quality import Artefact, QualityMap, find_artefacts
 from carcinomap.slide.slide import Level, Slide
 from carcinomap.slide.tissue import TissueMask, find_tissue
 from carcinomap.slide.view import View
 
 __all__ = [
+    "Artefact",
     "Level",
     "MissingMppError",
+    "QualityMap",
     "Slide",
     "TissueMask",
     "View",
+    "find_artefacts",
     "find_slides",
     "find_tissue",
     "is_slide_file",

@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carcinomap.slide.resample import area_average, source_range, spans
+from carcinomap.slide.white import WHITE
 
-WHITE = 255
 # One read decodes at most this many source pixels at a time, so that a thumbnail of a slide
 # without a pyramid takes no more memory than any other read.
 SOURCE_PIXELS = 16_000_000
 # A level a little coarser than asked for (rounded metadata) still counts as fine enough.
 LEVEL_TOLERANCE = 1.01
+MICRONS_AT_1X = 10.0  # objectives times microns per pixel: 0.25 at 40x, 0.5 at 20x
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,19 @@ class Slide(ABC):
         path: The file.
         name: The file's name without suffix; results are named after it.
         vendor: Who made the format, as the reader names it.
+        reader: Which reader has opened it.
         mpp: Microns per level-0 pixel.
+        mpp_source: Who says so: ``vendor``, ``resolution tags`` or ``given``.
         levels: From the finest (level 0) to the coarsest.
-        properties: Metadata as the reader gives it.
+        properties: Metadata under OpenSlide's names, whichever reader reads them.
         objective: Magnification of the scanner's objective, as the file says it, if it does.
     """
 
     path: Path
     vendor: str
+    reader: str
     mpp: float
+    mpp_source: str = "given"
     levels: tuple[Level, ...]
     properties: Mapping[str, str]
     objective: str | None = None
@@ -74,6 +79,28 @@ class Slide(ABC):
         """Area of the whole image in mm²."""
         return self.width * self.height * self.mpp**2 / 1e6
 
+    @property
+    def bounds_origin(self) -> tuple[int, int]:
+        """Level-0 corner (x, y) of the part that was scanned; (0, 0) where the file names none.
+
+        QuPath counts from there.
+        """
+        return self._bound("openslide.bounds-x"), self._bound("openslide.bounds-y")
+
+    @property
+    def objective_note(self) -> str:
+        """The objective's magnification in words, with what is usual where the file is silent."""
+        if self.objective:
+            return f"{self.objective}x"
+        return f"not told; by its {self.mpp:g} µm per pixel about {MICRONS_AT_1X / self.mpp:.2g}x"
+
+    def _bound(self, key: str) -> int:
+        try:
+            value = float(self.properties.get(key, "0"))
+        except ValueError:
+            return 0
+        return round(value) if math.isfinite(value) else 0
+
     @abstractmethod
     def close(self) -> None:
         """Close the file."""
@@ -84,7 +111,7 @@ class Slide(ABC):
 
     @abstractmethod
     def _decode(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
-        """Decode a rectangle of a level, wholly inside it: uint8 (height, width, 3)."""
+        """Decode a rectangle of a level, wholly inside it: uint8 (height, width, 3), to be kept."""
 
     def read(self, x: float, y: float, width: int, height: int, mpp: float) -> NDArray[np.uint8]:
         """Read a region at any resolution.
@@ -106,18 +133,14 @@ class Slide(ABC):
             InputError: The file's pixels cannot be decoded.
         """
         index = self._level_for(mpp)
-        level = self.levels[index]
-        step = mpp / self.mpp / level.downsample
+        step = mpp / self.mpp / self.levels[index].downsample
+        pieces = list(_pieces(width, height, step))
+        if len(pieces) == 1:
+            return self._read_piece(index, x, y, step, pieces[0])
         output = np.empty((height, width, 3), np.uint8)
-        for top, bottom, left, right in _pieces(width, height, step):
-            across = spans(x / level.downsample + left * step, step, right - left)
-            down = spans(y / level.downsample + top * step, step, bottom - top)
-            source = self._decode_padded(index, *source_range(*across), *source_range(*down))
-            output[top:bottom, left:right] = (
-                source
-                if source.shape[:2] == (bottom - top, right - left) and step == 1
-                else area_average(source, across, down)
-            )
+        for piece in pieces:
+            top, bottom, left, right = piece
+            output[top:bottom, left:right] = self._read_piece(index, x, y, step, piece)
         return output
 
     def size_at(self, mpp: float) -> tuple[int, int]:
@@ -140,6 +163,19 @@ class Slide(ABC):
         wanted = mpp / self.mpp * LEVEL_TOLERANCE
         fine = [i for i, level in enumerate(self.levels) if level.downsample <= wanted]
         return max(fine, key=lambda i: self.levels[i].downsample, default=0)
+
+    def _read_piece(
+        self, index: int, x: float, y: float, step: float, piece: tuple[int, int, int, int]
+    ) -> NDArray[np.uint8]:
+        """Read (top, bottom, left, right) of an output rectangle whose corner is at (x, y)."""
+        top, bottom, left, right = piece
+        downsample = self.levels[index].downsample
+        across = spans(x / downsample + left * step, step, right - left)
+        down = spans(y / downsample + top * step, step, bottom - top)
+        source = self._decode_padded(index, *source_range(*across), *source_range(*down))
+        if step == 1 and source.shape[:2] == (bottom - top, right - left):
+            return source
+        return area_average(source, across, down)
 
     def _decode_padded(
         self, index: int, left: int, right: int, top: int, bottom: int

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from carcinomap.annotation import ClassScheme, check_labels
+from carcinomap.annotation import AnnotationSet, ClassScheme, check_labels
 from carcinomap.cohort import (
     Case,
     Cohort,
@@ -56,7 +56,7 @@ def prepare(cohort: Cohort, scheme: ClassScheme, settings: TrainingSettings) -> 
     annotated = [case for case in cohort.cases if case.annotation is not None]
     if not annotated:
         raise InputError(f"{cohort.source}: none of the slides has an annotation to learn from")
-    cases, sources, notes = _open_all(annotated, scheme)
+    cases, sources, notes = _open_all(annotated, scheme, settings.skip_artefacts)
     notes = [*cohort.notes, *notes]
     areas = [_areas_mm2(source, scheme) for source in sources]
     split = split_by_patient(cases, areas, settings.validation_share, settings.seed)
@@ -77,7 +77,7 @@ def prepare(cohort: Cohort, scheme: ClassScheme, settings: TrainingSettings) -> 
 
 
 def _open_all(
-    cases: Sequence[Case], scheme: ClassScheme
+    cases: Sequence[Case], scheme: ClassScheme, skip_artefacts: bool
 ) -> tuple[list[Case], list[PatchSource], list[str]]:
     """Return the readable cases, renumbered, with their sources, and notes on the others."""
     opened: list[Case] = []
@@ -87,15 +87,23 @@ def _open_all(
         for case in cases:
             advance()
             try:
-                sources.append(PatchSource.of(len(opened), case))
+                sources.append(PatchSource.of(len(opened), case, scheme, skip_artefacts))
                 opened.append(case)
             except InputError as error:
                 notes.append(f"left out: {error}")
     if not sources:
         raise InputError("\n".join(["none of the slides can be used", *notes]))
-    check_labels([source.annotations for source in sources], scheme)
+    _check_labels(sources, scheme)
     notes += filter(None, (source.annotations.summary() for source in sources))
     return opened, sources, notes
+
+
+def _check_labels(sources: Sequence[PatchSource], scheme: ClassScheme) -> None:
+    """Raise InputError where a label or a pixel value means nothing; outlines all at once."""
+    outlined = [one.annotations for one in sources if isinstance(one.annotations, AnnotationSet)]
+    check_labels(outlined, scheme)
+    for source in sources:
+        source.annotations.check(scheme)
 
 
 def _areas_mm2(source: PatchSource, scheme: ClassScheme) -> dict[str, float]:

@@ -65,6 +65,9 @@ class TrainingSettings(Settings):
         lt=1,
         description="Strength of the variation of haematoxylin, eosin and brightness.",
     )
+    skip_artefacts: bool = Field(
+        False, description="Take no patches from blurred, folded or inked tissue."
+    )
     validation_share: float = Field(
         0.2, gt=0, lt=1, description="Share of the patients that validate, if the cohort is silent."
     )

@@ -1,110 +1,159 @@
-"""Parse the XML that Aperio ImageScope stores, as it stands in the file.
+"""Parse the XML that Aperio ImageScope stores.
 
-A file has layers (``Annotation``) of regions (``Region``) of vertices in level-0 pixels. Files
-come from anywhere: entities and document types are refused, the tree is never kept whole, and
-every number is checked.
+A file has layers (``Annotation``) of regions (``Region``) of vertices in level-0 pixels. What a
+region is called stands in one of its attributes, in its ``Text``, or is the name of its layer.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from array import array
+from dataclasses import dataclass, field
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
-import numpy.typing as npt
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import iterparse
+from shapely import Polygon
 
+from carcinomap.annotation.formats.regions import (
+    NotAnArea,
+    Points,
+    Region,
+    corners_of,
+    on_slide,
+    outline_of,
+)
+from carcinomap.annotation.geometry import box, ellipse
 from carcinomap.errors import InputError
 
 REGION_LAYER = "4"
 """Type of a layer that holds regions; others hold rulers and the like."""
 
-_ROOT = "Annotations"
-_FARTHEST = 1e9
-_STEPS = 1024  # per pixel: finer differences are no drawing, and upset the geometry library
+NAME_HEADER = "Region name"
+"""Header of the attribute in which carcinomap keeps what a single region is called."""
+
+OUTLINE = "0"
+"""Type of a region with an outline of its own; 1 is a rectangle, 2 an ellipse, 3 an arrow."""
+
+_BOX, _ELLIPSE, _ARROW = "1", "2", "3"
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A layer: its position in the file, its name, and its type."""
+@dataclass
+class _Layer:
+    position: int = 0
+    name: str = ""
+    kind: str = REGION_LAYER
+    colour: str | None = None
+    name_headers: set[str] = field(default_factory=set)
 
-    position: int
-    name: str
-    kind: str
 
-
-@dataclass(frozen=True)
-class Region:
-    """A region as the file has it.
+class ImageScopeBuilder:
+    """Makes regions of the elements of an ImageScope file.
 
     Attributes:
-        layer: The layer it is in.
-        name: How messages call it.
-        kind: Its type, as written.
-        label: What people called it, where they called it anything.
-        negative: Whether it is a hole.
-        vertices: float64 ``(n, 2)``, x and y in level-0 pixels, to 1/1024 of a pixel.
+        mpp: Microns per pixel that the file claims, once its first element is read.
     """
 
-    layer: Layer
-    name: str
-    kind: str
-    label: str
-    negative: bool
-    vertices: npt.NDArray[np.float64]
+    root = "Annotations"
 
+    def __init__(self, path: Path) -> None:
+        self.starts = {
+            "Annotations": self._start_file,
+            "Annotation": self._start_layer,
+            "AttributeHeader": self._header,
+            "Region": self._start_region,
+            "Attribute": self._attribute,
+            "Vertex": self._vertex,
+        }
+        self.ends = {"Region": self._end_region}
+        self.mpp: float | None = None
+        self._path = path
+        self._layer = _Layer()
+        self._region: dict[str, str] | None = None
+        self._values: list[str] = []
+        self._name = ""
+        self._x = array("d")
+        self._y = array("d")
+        self._finished: list[Region] = []
 
-def parse(path: Path) -> tuple[float | None, list[Region]]:
-    """Return the microns per pixel that the file claims, if any, and all its regions, in order.
+    def finished(self) -> list[Region]:
+        """Hand out the regions that are complete by now."""
+        regions, self._finished = self._finished, []
+        return regions
 
-    Raises:
-        InputError: Not XML, not whole, not ImageScope's, or with a vertex that is no point.
-    """
-    mpp: float | None = None
-    regions: list[Region] = []
-    layer = Layer(0, "", REGION_LAYER)
-    root: Element | None = None
-    for event, element in _events(path):
-        if root is None:
-            root = _checked_root(path, element)
-            mpp = _positive(root.get("MicronsPerPixel", ""))
-        elif event == "start" and element.tag == "Annotation":
-            name, kind = element.get("Name", "").strip(), element.get("Type", REGION_LAYER)
-            layer = Layer(layer.position + 1, name, kind)
-        elif event == "end" and element.tag == "Region":
-            regions.append(_region(path, layer, element))
-            element.clear()
-    return mpp, regions
+    def _start_file(self, attributes: dict[str, str]) -> None:
+        self.mpp = _positive(attributes.get("MicronsPerPixel", ""))
 
-
-def _events(path: Path) -> Iterator[tuple[str, Element]]:
-    try:
-        with path.open("rb") as file:
-            yield from iterparse(file, ("start", "end"), forbid_dtd=True)
-    except ParseError as error:
-        line = f", line {error.position[0]}"
-        raise InputError(
-            f"{path}{line}: not XML, or not all of it ({error.msg}). Was it copied to its end?"
-        ) from None
-    except DefusedXmlException as error:
-        raise InputError(
-            f"{path}: has a document type or entities ({type(error).__name__}), which annotations "
-            "have no use for and attacks have; remove the <!DOCTYPE …> if you trust the file"
-        ) from None
-    except (LookupError, ValueError) as error:
-        raise InputError(f"{path}: the encoding that it names cannot be read ({error})") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def _checked_root(path: Path, element: Element) -> Element:
-    if element.tag != _ROOT:
-        raise InputError(
-            f"{path}: begins with <{element.tag}>, where the annotations of ImageScope begin with "
-            f"<{_ROOT}>; no other format can be read"
+    def _start_layer(self, attributes: dict[str, str]) -> None:
+        self._layer = _Layer(
+            self._layer.position + 1,
+            attributes.get("Name", "").strip(),
+            attributes.get("Type", REGION_LAYER),
+            _colour(attributes.get("LineColor", "")),
         )
-    return element
+
+    def _header(self, attributes: dict[str, str]) -> None:
+        if attributes.get("Name") == NAME_HEADER:
+            self._layer.name_headers.add(attributes.get("Id", ""))
+
+    def _start_region(self, attributes: dict[str, str]) -> None:
+        if self._region is not None:
+            raise InputError(f"{self._path}: {self._place()} has a region inside")
+        self._region = attributes
+
+    def _end_region(self, _text: str) -> None:
+        region, place, layer = self._region or {}, self._place(), self._layer
+        x, y, values = self._x, self._y, self._values
+        self._region, self._x, self._y, self._values = None, array("d"), array("d"), []
+        text = region.get("Text", "").strip()
+        name, self._name = self._name or (text if values else ""), ""
+        vertices = on_slide(f"{self._path}: {place}", x, y)
+        self._finished.append(
+            Region(
+                place=place,
+                outline=_outline(layer.kind, region.get("Type", OUTLINE), vertices),
+                label=next((label for label in (*values, text, layer.name) if label), ""),
+                name=name,
+                colour=layer.colour,
+                layer=layer.name,
+                hole=region.get("NegativeROA") == "1",
+                group=layer.position,
+            )
+        )
+
+    def _place(self) -> str:
+        return f"Region {(self._region or {}).get('Id', '?')[:40]} of layer {self._layer.position}"
+
+    def _vertex(self, attributes: dict[str, str]) -> None:
+        if self._region is None:
+            return
+        try:
+            self._x.append(float(attributes.get("X", "")))
+            self._y.append(float(attributes.get("Y", "")))
+        except ValueError as error:
+            raise InputError(
+                f"{self._path}: {self._place()} has a vertex that is no point ({error})"[:500]
+            ) from None
+
+    def _attribute(self, attributes: dict[str, str]) -> None:
+        if self._region is None:
+            return
+        value = attributes.get("Value", "").strip()
+        if attributes.get("Name") in self._layer.name_headers:
+            self._name = value
+        elif value:
+            self._values.append(value)
+
+
+def _outline(layer: str, kind: str, vertices: Points) -> Polygon | NotAnArea:
+    """Return what a region of a type draws in a layer of a type."""
+    if layer != REGION_LAYER:
+        return NotAnArea("other type", f"a layer of type {layer[:40]} has no areas")
+    if kind == _ARROW:
+        return NotAnArea("arrow", "an arrow is no area")
+    if kind not in (OUTLINE, _BOX, _ELLIPSE):
+        return NotAnArea("other type", f"a region of type {kind[:40]} is no area")
+    if kind != OUTLINE:
+        corners = corners_of(vertices)
+        if len(corners) == 2:
+            return box(corners) if kind == _BOX else ellipse(corners)
+    return outline_of(vertices)
 
 
 def _positive(text: str) -> float | None:
@@ -115,28 +164,12 @@ def _positive(text: str) -> float | None:
     return value if 0 < value < np.inf else None
 
 
-def _region(path: Path, layer: Layer, element: Element) -> Region:
-    name = f"Region {element.get('Id', '?')} of layer {layer.position}"
-    values = [attribute.get("Value", "") for attribute in element.iterfind("Attributes/Attribute")]
-    sources = (*values, element.get("Text", ""), layer.name)
-    return Region(
-        layer=layer,
-        name=name,
-        kind=element.get("Type", "0"),
-        label=next((source.strip() for source in sources if source.strip()), ""),
-        negative=element.get("NegativeROA") == "1",
-        vertices=_vertices(f"{path}: {name}", element),
-    )
-
-
-def _vertices(where: str, element: Element) -> npt.NDArray[np.float64]:
-    points = [(v.get("X", ""), v.get("Y", "")) for v in element.iterfind("Vertices/Vertex")]
+def _colour(text: str) -> str | None:
+    """Return the colour that a number stands for: its bytes are blue, green and red."""
     try:
-        vertices = np.array([(float(x), float(y)) for x, y in points]).reshape(-1, 2)
-    except ValueError as error:
-        raise InputError(f"{where} has a vertex that is no point ({error})") from None
-    wrong = ~(np.abs(vertices) <= _FARTHEST).all(axis=1)
-    if wrong.any():
-        x, y = points[int(wrong.argmax())]
-        raise InputError(f"{where} has a vertex at ({x}, {y}), which can be on no slide")
-    return np.round(vertices * _STEPS) / _STEPS
+        number = int(text)
+    except ValueError:
+        return None
+    if not 0 <= number <= 0xFFFFFF:
+        return None
+    return f"#{number & 0xFF:02x}{number >> 8 & 0xFF:02x}{number >> 16:02x}"

@@ -1,0 +1,68 @@
+"""``carcinomap check``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from carcinomap.cli.annotation_options import EvenOddHolesOption, RoiOption, with_roi
+from carcinomap.cli.classes import ClassesOption, read_classes
+from carcinomap.cli.command import Common, Outcome
+
+if TYPE_CHECKING:
+    from carcinomap.cohort import CheckReport
+
+_STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
+
+
+def check(
+    cohort: Annotated[
+        Path, typer.Argument(help="Folder of slides with annotations beside them, or a CSV table.")
+    ],
+    common: Common,
+    classes: ClassesOption = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Folder of the annotations, if they lie apart.")
+    ] = None,
+    roi: RoiOption = None,
+    even_odd_holes: EvenOddHolesOption = False,
+) -> Outcome:
+    """Open every slide and annotation of a cohort and say what is wrong with them.
+
+    Example: `carcinomap check SLIDES/`
+
+    Leaves with exit code 1 where training would be unsafe: slides or annotations that cannot be
+    read, labels that are in no class, outlines in the wrong place, a patient in two splits.
+    """
+    from carcinomap.cohort import check_cohort  # noqa: PLC0415
+
+    scheme = with_roi(read_classes(classes), roi)
+    report = check_cohort(cohort, scheme, annotations, even_odd_holes, common.workers)
+    return Outcome(report.to_dict(), _text(report), failed=not report.safe)
+
+
+def _text(report: "CheckReport") -> Group:
+    """Return the findings as a table, and what it all comes to."""
+    summary = Table(show_header=False, box=None)
+    summary.add_row("slides", f"{report.slides}, {report.annotated} of them annotated")
+    summary.add_row("patients", str(report.patients))
+    for name, area in report.areas_mm2.items():
+        summary.add_row(name, f"{area:.4g} mm²" if area else "nothing outlined")
+    verdict = (
+        "nothing speaks against training" if report.safe else "mend the errors before training"
+    )
+    summary.add_row("", Text(verdict, style="green" if report.safe else "red"))
+    if not report.findings:
+        return Group(summary)
+    table = Table()
+    for heading in ("slide", "", "kind"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("what", overflow="fold")
+    for one in report.findings:
+        severity = Text(one.severity, style=_STYLES[one.severity])
+        message = one.message.replace(f"{report.source}/", "")
+        table.add_row(Text(one.slide), severity, one.kind, Text(message))
+    return Group(table, summary)

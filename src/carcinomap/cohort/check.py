@@ -1,0 +1,152 @@
+"""Check a whole cohort before anybody trains on it: every slide, every annotation, the table."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from carcinomap.annotation import ClassScheme
+from carcinomap.cohort.case import Case, Cohort
+from carcinomap.cohort.check_slide import CheckedSlide, check_slide
+from carcinomap.cohort.finding import SEVERITIES, Finding, listed
+from carcinomap.cohort.reading import survey
+from carcinomap.cohort.split import check_patients
+from carcinomap.errors import InputError
+from carcinomap.progress import progress
+
+_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What checking a cohort brought.
+
+    Attributes:
+        source: The folder, table or slide.
+        findings: The gravest first.
+        slides: How many slides there are.
+        annotated: How many have an annotation that can be read.
+        patients: How many patients they are of.
+        areas_mm2: Outlined area of every class; outlines that overlap count twice.
+    """
+
+    source: Path
+    findings: tuple[Finding, ...]
+    slides: int
+    annotated: int
+    patients: int
+    areas_mm2: dict[str, float]
+
+    @property
+    def safe(self) -> bool:
+        """Whether nothing speaks against training."""
+        return not any(one.severity == "error" for one in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain JSON values."""
+        return {
+            "cohort": str(self.source),
+            "safe": self.safe,
+            "slides": self.slides,
+            "annotated": self.annotated,
+            "patients": self.patients,
+            "areas_mm2": {name: round(area, 4) for name, area in self.areas_mm2.items()},
+            "findings": [one.to_dict() for one in self.findings],
+        }
+
+
+def check_cohort(
+    cohort: str | Path | Cohort,
+    scheme: ClassScheme | None = None,
+    annotations: str | Path | None = None,
+    even_odd_holes: bool = False,
+    workers: int | None = None,
+) -> CheckReport:
+    """Open every slide and every annotation of a cohort and say what is wrong with them.
+
+    Args:
+        cohort: A cohort, or what ``read_cohort`` reads one from.
+        scheme: The classes; BACH's four where None.
+        annotations: A folder where the annotations lie, if not beside the slides.
+        even_odd_holes: As for ``read_cohort``.
+        workers: Slides that are looked at at once; None takes the processors, up to 8.
+
+    Raises:
+        InputError: There is nothing to look at: no such folder, table or slide.
+    """
+    scheme = scheme or ClassScheme.default()
+    findings: list[Finding] = []
+    if not isinstance(cohort, Cohort):
+        found = survey(cohort, annotations, even_odd_holes)
+        cohort, findings = found.cohort, [*found.findings, *found.unmatched()]
+    workers = workers or min(_WORKERS, os.cpu_count() or 1)
+    checked: list[CheckedSlide] = []
+    with (
+        progress("checking", len(cohort.cases), "slides") as advance,
+        ThreadPoolExecutor(workers) as pool,
+    ):
+        for one in pool.map(lambda case: check_slide(case, scheme), cohort.cases):
+            checked.append(one)
+            advance()
+    findings += (finding for one in checked for finding in one.findings)
+    findings += _torn_patients(cohort.cases)
+    findings += _unknown_labels(checked, scheme)
+    findings += _missing_classes(checked, scheme)
+    findings.sort(key=lambda one: (SEVERITIES.index(one.severity), one.slide))
+    return CheckReport(
+        cohort.source,
+        tuple(findings),
+        len(cohort.cases),
+        sum(one.areas is not None for one in checked),
+        len(cohort.patients()),
+        {name: sum(one.area_mm2(name) for one in checked) for name in scheme.names},
+    )
+
+
+def _torn_patients(cases: Sequence[Case]) -> Iterator[Finding]:
+    """Yield an error for every patient in two splits."""
+    by_patient = sorted(cases, key=lambda case: case.patient)
+    for _, same in groupby(by_patient, key=lambda case: case.patient):
+        try:
+            check_patients(list(same))
+        except InputError as error:
+            yield Finding("error", "patient in two splits", str(error))
+
+
+def _unknown_labels(checked: Sequence[CheckedSlide], scheme: ClassScheme) -> Iterator[Finding]:
+    """Yield every label that is in no class, with the nearest that is."""
+    slides: dict[str, list[tuple[str, int]]] = {}
+    for one in checked:
+        for label, count in one.labels.items():
+            if not scheme.knows(label):
+                slides.setdefault(label, []).append((one.case.name, count))
+    for label, found in slides.items():
+        count = sum(number for _, number in found)
+        regions = "1 region" if count == 1 else f"{count:,} regions"
+        where = listed([name for name, _ in found])
+        said = f"{label!r}: {regions} of {where} in no class{scheme.suggestion(label)}"
+        if scheme.unknown == "error":
+            yield Finding(
+                "error", "unknown label", f"{said}; name it in a classes.yaml (--classes)"
+            )
+        else:
+            yield Finding("note", "unknown label", f"{said}; counts as {scheme.unknown}")
+
+
+def _missing_classes(checked: Sequence[CheckedSlide], scheme: ClassScheme) -> Iterator[Finding]:
+    """Yield the classes of which there is nothing to learn from."""
+    areas = [one.areas for one in checked if one.areas is not None]
+    if not areas:
+        yield Finding("error", "no annotation", "no slide has an annotation to learn from")
+        return
+    missing = [name for name in scheme.names[1:] if not any(one[name] for one in areas)]
+    if len(missing) == len(scheme) - 1:
+        said = f"nothing is outlined of any class but {scheme.names[0]}: nothing can be learnt"
+        yield Finding("error", "class without area", said)
+        return
+    for name in missing:
+        said = f"nothing is outlined of class {name}: it cannot be learnt"
+        yield Finding("warning", "class without area", said)

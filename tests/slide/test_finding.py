@@ -1,0 +1,47 @@
+import pytest
+
+from carcinomap.errors import InputError
+from carcinomap.slide import find_slides, is_slide_file
+
+
+def found(folder, *names):
+    """Return which of these files of a folder count as slides."""
+    for name in names:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return [str(path.relative_to(folder)) for path in find_slides(folder)]
+
+
+def test_whole_slides_below_a_folder(tmp_path):
+    names = ["a.svs", "b.SVS", "deep/c.tiff", "d.ndpi", "e.xml", ".f.svs", ".hidden/g.svs"]
+    assert found(tmp_path, *names) == ["a.svs", "b.SVS", "d.ndpi", "deep/c.tiff"]
+
+
+def test_images_count_where_there_are_no_whole_slides(tmp_path):
+    images = ["a.png", "b.JPG", "deep/c.jpeg", "a_mask.png", "b_labels.png"]
+    assert found(tmp_path / "fields", *images) == ["a.png", "b.JPG", "deep/c.jpeg"]
+    assert found(tmp_path / "slides", *images, "deep/a.svs") == ["deep/a.svs"]
+
+
+def test_label_images_do_not_count(tmp_path):
+    names = ["a.svs", "a.tif", "b.tif", "b_mask.tif", "c.ndpi", "c.ome.tif", "d_Label.TIFF"]
+    assert found(tmp_path, *names) == ["a.svs", "b.tif", "c.ndpi"]
+    assert not is_slide_file(tmp_path / "x_labels.ome.tif")
+    assert is_slide_file(tmp_path / "mask.tif")
+
+
+def test_own_outputs_do_not_count(tmp_path):
+    outputs = ["a.ome.tif", "a.png", "a.geojson", "a.json"]
+    assert found(tmp_path / "beside", *outputs, "a.svs") == ["a.svs"]
+    assert found(tmp_path / "images", *outputs, "a.jpg", "b.png", "b.json") == ["a.jpg", "b.png"]
+    with pytest.raises(InputError, match="no slides there"):
+        found(tmp_path / "alone", *outputs)
+
+
+def test_named_path_is_itself(tmp_path):
+    found(tmp_path, "a.svs", "a_mask.png")
+    assert find_slides(tmp_path / "a_mask.png") == [tmp_path / "a_mask.png"]
+    assert find_slides(tmp_path / "a*") == [tmp_path / "a.svs", tmp_path / "a_mask.png"]
+    with pytest.raises(InputError, match="no such slide"):
+        find_slides(tmp_path / "b.svs")
