@@ -142,6 +142,7 @@ def test_without_its_slide_a_file_means_nothing(tmp_path, frame, reason):
         (view_xml(circle_xml("1e300")), "can be on no slide"),
         (view_xml(circle_xml(9).replace("<y>-1000000</y>", "")), "a point without x or y"),
         (view_xml(PIN, unit="pixels"), "counts in 'pixels'"),
+        (view_xml(freehand_xml([(1, 1)]).replace("<y>", "<annotation/><y>")), "has an annotation"),
     ],
 )
 def test_what_cannot_be_placed_names_file_and_annotation(tmp_path, view, reason):

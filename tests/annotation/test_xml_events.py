@@ -107,3 +107,10 @@ def test_a_mistake_in_a_builder_is_not_taken_for_one_in_the_file(tmp_path):
     builder.starts = {"w": lambda attributes: attributes["is"]}
     with pytest.raises(KeyError):
         list(stream(tmp_path / "words.xml", builder))
+
+
+def test_countless_things_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("carcinomap.annotation.formats.xml_events._MOST_ITEMS", 10)
+    with pytest.raises(InputError, match="larger or more varied"):
+        words(tmp_path, f"<words>{'<w/>' * 11}</words>")
+    assert len(words(tmp_path, f"<words>{'<w/>' * 10}</words>")) == 10

@@ -15,7 +15,8 @@ _MAJORITY = 0.5
 _LARGER = 1 + 1e-8  # by how much an area must be, lest rounding makes what fills a hole its owner
 _ROUNDING = 1e-10  # relative; areas that differ by less may come out either way
 _ROUNDS = 4
-_MOST_COMPARISONS = 1_000_000
+_FREE_COMPARISONS = 200_000
+_COMPARISONS_PER_AREA = 20
 _PAIRS_AT_ONCE = 10_000_000
 
 
@@ -87,7 +88,7 @@ class _Index:
         self.sizes: npt.NDArray[np.float64] = shapely.area(list(areas))
         self._areas = areas
         self._tree = STRtree(areas)
-        self._comparisons_left = _MOST_COMPARISONS
+        self._comparisons_left = _FREE_COMPARISONS + _COMPARISONS_PER_AREA * len(areas)
 
     def around(self, area: Area) -> Iterator[int]:
         """Yield the larger areas that contain most of one, smallest first."""

@@ -4,7 +4,6 @@ What is broken is not passed over, nor a picture that calls itself a mask: readi
 is wrong with it.
 """
 
-import json
 from pathlib import Path
 
 from carcinomap.annotation import format_of
@@ -12,30 +11,8 @@ from carcinomap.annotation.formats.sniffing import start_of
 from carcinomap.slide.finding import LABEL_ENDINGS
 
 _IMAGE_SUFFIXES = (".png", ".tif", ".tiff")
-_OWN_SUFFIXES = (".ome.tif", ".geojson", ".png")
-_RECORD_KEYS = {"slide", "model", "tissue_mm2"}
-_LARGEST_RECORD = 1_000_000
 _PNG_COLOUR_TYPE = 25  # byte of the file
 _ONE_CHANNEL = (0, 3)  # grey levels, palette
-
-
-def is_own_output(file: Path) -> bool:
-    """Say whether carcinomap made a file: its summary, or a map that has its summary beside it."""
-    name = file.name.lower()
-    if name.endswith(".json"):
-        return _is_record(file)
-    suffix = next((one for one in _OWN_SUFFIXES if name.endswith(one)), None)
-    return suffix is not None and _is_record(file.with_name(f"{file.name[: -len(suffix)]}.json"))
-
-
-def _is_record(file: Path) -> bool:
-    try:
-        if not file.is_file() or file.stat().st_size > _LARGEST_RECORD:
-            return False
-        record = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(record, dict) and record.keys() >= _RECORD_KEYS
 
 
 def why_no_annotation(file: Path) -> str | None:

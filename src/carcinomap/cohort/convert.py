@@ -109,7 +109,8 @@ def convert_annotations(
         to: Its format; None takes the one of its name.
         slides: The slide, or the folder where the slide of the source's name lies; None looks
             beside the source. Formats that need the slide say so where there is none.
-        scheme: Gives regions the colours of their classes, and label images their values.
+        scheme: Gives regions the colours of their classes, and label images their values; BACH's
+            classes give values where None.
         mpp: Microns per pixel of a label image that is written; None takes the slide's own.
         even_odd_holes: Read nested regions as holes.
         overwrite: Replace the target where it exists.
@@ -125,7 +126,7 @@ def convert_annotations(
     found = format_of(source)
     frame = Case(slide).frame() if slide is not None else None
     annotations = _polygons(source, frame, even_odd_holes, scheme)
-    context = FileContext(frame=frame, scheme=scheme, mpp=mpp)
+    context = FileContext(frame=frame, scheme=scheme or ClassScheme.default(), mpp=mpp)
     lost = write_annotations(_coloured(annotations, scheme), target, context, to)
     return Conversion(
         source,

@@ -12,12 +12,12 @@ from itertools import chain
 from pathlib import Path
 
 from carcinomap.annotation import ANNOTATION_SUFFIXES
-from carcinomap.cohort.candidate import is_own_output, why_no_annotation
+from carcinomap.cohort.candidate import why_no_annotation
 from carcinomap.cohort.case import Case
 from carcinomap.cohort.finding import Finding
 from carcinomap.cohort.names import bare_name, hint, loose
 from carcinomap.errors import InputError, existing_file
-from carcinomap.slide import is_slide_file, visible_files
+from carcinomap.slide import is_own_output, is_slide_file, visible_files
 
 
 class AnnotationFiles:

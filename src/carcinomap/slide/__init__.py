@@ -4,7 +4,7 @@ Everything above this room asks for pixels in physical units and level-0 coordin
 pyramid level they come from, how they are decoded and resampled, stays in here.
 """
 
-from carcinomap.slide.finding import find_slides, is_slide_file, visible_files
+from carcinomap.slide.finding import find_slides, is_own_output, is_slide_file, visible_files
 from carcinomap.slide.opening import open_slide
 from carcinomap.slide.pixel_size import MissingMppError
 from carcinomap.slide.quality import Artefact, QualityMap, find_artefacts
@@ -23,6 +23,7 @@ __all__ = [
     "find_artefacts",
     "find_slides",
     "find_tissue",
+    "is_own_output",
     "is_slide_file",
     "open_slide",
     "visible_files",

@@ -1,6 +1,7 @@
 """Which files of a folder are slides."""
 
 import glob
+import json
 from pathlib import Path
 
 from carcinomap.errors import InputError, existing_file
@@ -13,7 +14,9 @@ WHOLE_SLIDE_SUFFIXES = frozenset([
 IMAGE_SUFFIXES = frozenset([".png", ".jpg", ".jpeg"])
 TIFF_SUFFIXES = frozenset([".tif", ".tiff"])
 LABEL_ENDINGS = ("_mask", "_label", "_labels")
-OUTPUT_SUFFIXES = (".ome.tif", ".png")  # a class map and its overview
+OUTPUT_SUFFIXES = (".ome.tif", ".geojson", ".png")  # a map, its outlines and its overview
+SUMMARY_KEYS = {"slide", "model", "tissue_mm2"}
+LARGEST_SUMMARY = 1_000_000
 
 
 def is_slide_file(path: Path) -> bool:
@@ -32,9 +35,9 @@ def find_slides(path: str | Path) -> list[Path]:
     """Return the slides that a path means, in a stable order.
 
     A folder means every slide below it. These are its whole-slide images, or, where it has none,
-    its PNG and JPEG images; never hidden files, label images (``NAME_mask``, or a TIFF beside a
-    slide of its name in another format) and what carcinomap wrote. A name with ``*`` or ``?``
-    means what matches; any other path means itself.
+    its PNG and JPEG images; never hidden files, label images (``NAME_mask``, a TIFF beside a slide
+    of its name in another format, a PNG beside a JPEG) and what carcinomap wrote. A name with
+    ``*`` or ``?`` means what matches; any other path means itself.
 
     Raises:
         InputError: There is none.
@@ -62,15 +65,13 @@ def visible_files(folder: Path) -> list[Path]:
 
 
 def _slides_of(files: list[Path]) -> list[Path]:
-    candidates = [file for file in files if is_slide_file(file) and not _is_own_output(file)]
+    candidates = [file for file in files if is_slide_file(file) and not is_own_output(file)]
     whole = [file for file in candidates if file.suffix.lower() in WHOLE_SLIDE_SUFFIXES]
-    scanned = {_stem(file) for file in whole if file.suffix.lower() not in TIFF_SUFFIXES}
-    slides = [
-        file
-        for file in whole
-        if file.suffix.lower() not in TIFF_SUFFIXES or _stem(file) not in scanned
-    ]
-    return slides or candidates
+    kind = TIFF_SUFFIXES if whole else frozenset([".png"])
+    found = whole or candidates
+    # Beside a slide of another kind, an image of its name is its label image.
+    others = {_stem(file) for file in found if file.suffix.lower() not in kind}
+    return [f for f in found if f.suffix.lower() not in kind or _stem(f) not in others]
 
 
 def _stem(file: Path) -> str:
@@ -80,14 +81,20 @@ def _stem(file: Path) -> str:
     return file.stem
 
 
-def _is_own_output(file: Path) -> bool:
-    """Say whether a file is a map or an overview that carcinomap wrote.
-
-    Beside it lie the map and its summary.
-    """
+def is_own_output(file: Path) -> bool:
+    """Say whether carcinomap made a file: a map's summary, or what lies beside one."""
     name = file.name.lower()
-    for suffix in OUTPUT_SUFFIXES:
-        if name.endswith(suffix):
-            stem = file.name[: -len(suffix)]
-            return all(file.with_name(stem + end).is_file() for end in (".json", ".ome.tif"))
-    return False
+    if name.endswith(".json"):
+        return _is_summary(file)
+    suffix = next((one for one in OUTPUT_SUFFIXES if name.endswith(one)), None)
+    return suffix is not None and _is_summary(file.with_name(f"{file.name[: -len(suffix)]}.json"))
+
+
+def _is_summary(file: Path) -> bool:
+    if not file.is_file() or file.stat().st_size > LARGEST_SUMMARY:
+        return False
+    try:
+        summary = json.loads(file.read_bytes())
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(summary, dict) and summary.keys() >= SUMMARY_KEYS

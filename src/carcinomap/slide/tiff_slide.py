@@ -5,6 +5,7 @@ as ask. What other vendors make of TIFF is OpenSlide's to know.
 """
 
 import os
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,8 @@ class TiffSlide(SlideFile):
         )
         self._cache = TileCache(CACHE_BYTES)
         self._file = path.open("rb", buffering=0)
+        # A slide that nobody closed, such as that of a worker which has ended, closes by itself.
+        self._close_file = weakref.finalize(self, self._file.close)
         self._size = path.stat().st_size
         try:
             self._try_every_level()
@@ -56,7 +59,7 @@ class TiffSlide(SlideFile):
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self._close_file()
         self._cache.clear()
 
     def associated_images(self) -> tuple[str, ...]:

@@ -85,6 +85,8 @@ class NdpaBuilder:
         self._texts, self._drawings, self._drawing = {}, [], None
 
     def _start_drawing(self, attributes: dict[str, str]) -> None:
+        if self._drawing:
+            raise InputError(f"{self._path}: {self._place} has an annotation inside")
         self._drawing = _Drawing(attributes)
         self._drawings.append(self._drawing)
 

@@ -78,16 +78,18 @@ def on_slide(where: str, x: npt.ArrayLike, y: npt.ArrayLike) -> Points:
 
 def corners_of(points: Points) -> Points:
     """Return the different ones of some points, or three of them and more if there are."""
-    first = np.unique(points[:64], axis=0)
-    return first if len(first) > 2 else np.unique(points, axis=0)
+    first = np.array(sorted(set(map(tuple, points[:64].tolist())))).reshape(-1, 2)
+    return first if len(first) > 2 or len(points) <= 64 else np.unique(points, axis=0)
 
 
 def outline_of(points: Points) -> Polygon | NotAnArea:
     """Return the outline that runs through some points and back to the first."""
-    outline = shapely.polygons(points) if len(points) > 2 else Polygon()
-    if not outline.area and (count := len(corners_of(points))) < 3:
-        return NotAnArea("open line", f"{count} different vertices are no outline")
-    return outline
+    outline: Polygon | None = shapely.polygons(points) if len(points) > 2 else None
+    if outline and outline.area:
+        return outline
+    count = len(corners_of(points))
+    different = f"{count} different vertices are no outline"
+    return outline if outline and count > 2 else NotAnArea("open line", different)
 
 
 class _Notes:

@@ -17,6 +17,7 @@ _CHUNK = 1 << 18
 _LONGEST = 1 << 22
 _DEEPEST = 64
 _MOST_NAMES = 1 << 12
+_MOST_ITEMS = 3_000_000
 
 Item = TypeVar("Item")
 
@@ -55,14 +56,16 @@ def stream(path: Path, builder: Builder[Item], text: bool = False) -> Iterator[I
     parser = expat.ParserCreate(intern=names)
     elements = _Elements(path, parser, builder, text)
     with path.open("rb") as file, _told(path, elements):
-        size = 0
+        size = count = 0
         while chunk := file.read(_CHUNK):
             size += len(chunk)
             parser.Parse(chunk, False)
+            finished = builder.finished()
+            count += len(finished)
             unfinished = max(size - parser.CurrentByteIndex, elements.length_of_text())
-            if unfinished > _LONGEST or len(names) > _MOST_NAMES:
+            if unfinished > _LONGEST or len(names) > _MOST_NAMES or count > _MOST_ITEMS:
                 raise elements.refused("larger or more varied than any annotation")
-            yield from builder.finished()
+            yield from finished
         parser.Parse(b"", True)
         yield from builder.finished()
 
