@@ -34,8 +34,8 @@ from carcinomap.annotation import (
     read_annotations,
 )
 from carcinomap.slide import MissingMppError, find_slides
-from carcinomap.slide.quality import find_artefacts
-from carcinomap.slide.tissue_picture import tissue_picture
+from carcinomap.slide.tissue.picture import tissue_picture
+from carcinomap.slide.tissue.quality import find_artefacts
 
 CELL = 16  # pixels of 2 µm
 CELL_UM2 = 32**2

@@ -231,7 +231,7 @@ def test_the_claimed_mpp_gives_the_exact_scale_where_it_fits(tmp_path):
 
 
 def test_large_images_are_sampled_in_an_overview(tmp_path, monkeypatch):
-    monkeypatch.setattr("carcinomap.annotation.label_survey.OVERVIEW", 100)
+    monkeypatch.setattr("carcinomap.annotation.label_images.label_survey.OVERVIEW", 100)
     image = np.zeros((500, 1000), np.uint8)
     image[100:400, 200:600] = 1
     image[0, 0] = 3
@@ -243,7 +243,7 @@ def test_large_images_are_sampled_in_an_overview(tmp_path, monkeypatch):
 
 
 def test_noise_is_no_label_image(tmp_path, monkeypatch):
-    monkeypatch.setattr("carcinomap.annotation.label_image.MOST_REGIONS", 1000)
+    monkeypatch.setattr("carcinomap.annotation.label_images.label_image.MOST_REGIONS", 1000)
     noise = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
     label_image = LabelImage.open(write_tiff(tmp_path / "a.tif", noise))
     with pytest.raises(InputError, match=r"a\.tif: more than 1,000 regions"):
@@ -254,7 +254,7 @@ def test_noise_is_no_label_image(tmp_path, monkeypatch):
 
 def test_it_travels_to_another_process_with_its_counts(small, monkeypatch):
     sent = pickle.dumps(small)
-    monkeypatch.setattr("carcinomap.annotation.label_image.survey", None)
+    monkeypatch.setattr("carcinomap.annotation.label_images.label_image.survey", None)
     again = pickle.loads(sent)  # noqa: S301 - our own bytes
     assert again == small
     assert again.areas(SCHEME) == small.areas(SCHEME)

@@ -20,7 +20,7 @@ from carcinomap.annotation import (
     read_annotations,
     write_annotations,
 )
-from carcinomap.annotation.label_values import FileValues
+from carcinomap.annotation.label_images.label_values import FileValues
 from carcinomap.errors import InputError
 from carcinomap.segmentation.plan import CELL
 from carcinomap.segmentation.spool import Spool

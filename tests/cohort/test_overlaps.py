@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carcinomap.annotation import IGNORE
-from carcinomap.cohort.overlaps import find_overlaps
+from carcinomap.cohort.checking.overlaps import find_overlaps
 
 LARGE = shapely.box(0, 0, 100, 100)
 INNER = shapely.box(20, 20, 40, 40)

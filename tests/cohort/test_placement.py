@@ -3,7 +3,12 @@ import pytest
 import shapely
 
 from carcinomap.annotation import SlideFrame
-from carcinomap.cohort.placement import Evidence, Placement, better_placement, outside_share
+from carcinomap.cohort.checking.placement import (
+    Evidence,
+    Placement,
+    better_placement,
+    outside_share,
+)
 from carcinomap.slide import TissueMask
 
 WIDTH, HEIGHT, CELL = 8000, 6000, 20

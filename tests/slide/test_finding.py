@@ -31,12 +31,28 @@ def test_label_images_do_not_count(tmp_path):
     assert is_slide_file(tmp_path / "mask.tif")
 
 
+def test_an_image_beside_a_photograph_of_its_name_is_its_label_image(tmp_path):
+    assert found(tmp_path, "a.jpg", "a.png", "b.png") == ["a.jpg", "b.png"]
+
+
+def summarised(folder):
+    """Put a summary as ``segment`` writes it into a new folder."""
+    folder.mkdir()
+    (folder / "a.json").write_text('{"slide": "a.svs", "model": {}, "tissue_mm2": 1.0}')
+    return folder
+
+
 def test_own_outputs_do_not_count(tmp_path):
-    outputs = ["a.ome.tif", "a.png", "a.geojson", "a.json"]
-    assert found(tmp_path / "beside", *outputs, "a.svs") == ["a.svs"]
-    assert found(tmp_path / "images", *outputs, "a.jpg", "b.png", "b.json") == ["a.jpg", "b.png"]
+    outputs = ["a.ome.tif", "a.png", "a.geojson"]
+    assert found(summarised(tmp_path / "beside"), *outputs, "a.svs") == ["a.svs"]
+    assert found(summarised(tmp_path / "images"), *outputs, "a.jpg", "b.png") == ["a.jpg", "b.png"]
     with pytest.raises(InputError, match="no slides there"):
-        found(tmp_path / "alone", *outputs)
+        found(summarised(tmp_path / "alone"), *outputs)
+
+
+def test_an_annotation_beside_a_slide_makes_it_no_output(tmp_path):
+    (tmp_path / "a.json").write_text('{"name": "outlines", "elements": []}')
+    assert found(tmp_path, "a.ome.tif") == ["a.ome.tif"]
 
 
 def test_named_path_is_itself(tmp_path):

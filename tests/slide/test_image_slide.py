@@ -76,7 +76,7 @@ def test_other_kinds_are_refused(tmp_path, image, kind, name):
 
 
 def test_too_large_asks_for_a_pyramid(tmp_path, image, monkeypatch):
-    monkeypatch.setattr("carcinomap.slide.image_slide.LARGEST_PLAIN", 100_000)
+    monkeypatch.setattr("carcinomap.slide.readers.image_slide.LARGEST_PLAIN", 100_000)
     Image.fromarray(image).save(tmp_path / "field.png")
     with pytest.raises(InputError, match=r"field\.png: 400 × 300 pixels are too large.*--pyramid"):
         open_slide(tmp_path / "field.png", 0.5)

@@ -5,8 +5,8 @@ from slide_files import reduced, smooth_noise
 
 from carcinomap.errors import InputError
 from carcinomap.slide import MissingMppError, open_slide
-from carcinomap.slide.ome import is_ome, read_ome
-from carcinomap.slide.reader import DeclinedError
+from carcinomap.slide.readers.ome import is_ome, read_ome
+from carcinomap.slide.readers.reader import DeclinedError
 
 MICRONS = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
 
@@ -133,6 +133,6 @@ def test_senseless_xml_is_declined(text):
 
 
 def test_too_much_xml_is_declined(monkeypatch):
-    monkeypatch.setattr("carcinomap.slide.ome.LONGEST", 10)
+    monkeypatch.setattr("carcinomap.slide.readers.ome.LONGEST", 10)
     with pytest.raises(DeclinedError, match="characters"):
         read_ome(xml("<Pixels/>"))

@@ -6,7 +6,7 @@ from slide_files import smooth_noise
 
 from carcinomap.errors import InputError
 from carcinomap.slide import MissingMppError, open_slide
-from carcinomap.slide.pixel_size import microns_per_pixel
+from carcinomap.slide.readers.pixel_size import microns_per_pixel
 
 PATH = Path("slide.svs")
 VENDOR = {"openslide.vendor": "aperio", "openslide.mpp-x": "0.5", "openslide.mpp-y": "0.502"}

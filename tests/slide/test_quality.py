@@ -13,8 +13,8 @@ from carcinomap.slide import (
     find_tissue,
     open_slide,
 )
-from carcinomap.slide.sharpness import detail_of
-from carcinomap.slide.tissue_picture import TINTS, tissue_picture
+from carcinomap.slide.tissue.picture import TINTS, tissue_picture
+from carcinomap.slide.tissue.sharpness import detail_of
 
 HAEMATOXYLIN, EOSIN = np.array([0.65, 0.70, 0.29]), np.array([0.07, 0.99, 0.11])
 SIDE = 1200  # µm

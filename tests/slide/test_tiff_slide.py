@@ -15,11 +15,11 @@ from slide_files import reduced, smooth_noise, write_slide, write_tiff
 
 from carcinomap.errors import InputError
 from carcinomap.slide import open_slide
-from carcinomap.slide import tiff_slide as module
-from carcinomap.slide.openslide_slide import OpenSlideSlide
-from carcinomap.slide.reader import DeclinedError
-from carcinomap.slide.tiff_codec import APERIO_RGB, APERIO_YCBCR, Colour, TileCodec
-from carcinomap.slide.tiff_structure import read_structure
+from carcinomap.slide.readers import tiff_slide as module
+from carcinomap.slide.readers.openslide_slide import OpenSlideSlide
+from carcinomap.slide.readers.reader import DeclinedError
+from carcinomap.slide.readers.tiff_codec import APERIO_RGB, APERIO_YCBCR, Colour, TileCodec
+from carcinomap.slide.readers.tiff_structure import read_structure
 
 APERIO_PROPERTIES = ("openslide.vendor", "openslide.objective-power", "tiff.ImageDescription")
 
@@ -417,7 +417,7 @@ def test_tiff_with_no_tile_at_all_is_white(tmp_path):
 
 
 def test_large_table_that_many_pages_share(tmp_path, monkeypatch):
-    monkeypatch.setattr("carcinomap.slide.tiff_structure.MOST_TILES", 7)
+    monkeypatch.setattr("carcinomap.slide.readers.tiff_structure.MOST_TILES", 7)
     path = tmp_path / "shared.tif"
     second = 8 + 2 + 12 * 11 + 4
     first = hostile(page(where=400), following=second)
@@ -427,14 +427,14 @@ def test_large_table_that_many_pages_share(tmp_path, monkeypatch):
 
 
 def test_more_pages_than_any_slide(tmp_path, monkeypatch, image):
-    monkeypatch.setattr("carcinomap.slide.tiff_structure.MOST_PAGES", 2)
+    monkeypatch.setattr("carcinomap.slide.readers.tiff_structure.MOST_PAGES", 2)
     path = write_tiff(tmp_path / "many.tif", *[image[:256, :256]] * 4)
     with open_slide(path, 0.5) as slide:
         assert slide.reader == "openslide"
 
 
 def test_large_image_without_tiles_asks_for_a_pyramid(tmp_path, monkeypatch, image):
-    monkeypatch.setattr("carcinomap.slide.tiff_page.LARGEST_PLAIN", 100_000)
+    monkeypatch.setattr("carcinomap.slide.readers.tiff_page.LARGEST_PLAIN", 100_000)
     path = write_tiff(tmp_path / "large.tif", image, tile=None)
     with pytest.raises(InputError, match=r"large\.tif.*900 × 700 pixels.*--pyramid"):
         open_slide(path, 0.5)

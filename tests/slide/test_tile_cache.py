@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from carcinomap.slide.tile_cache import TileCache
+from carcinomap.slide.readers.tile_cache import TileCache
 
 
 def tile(value, side=10):

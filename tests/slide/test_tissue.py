@@ -9,7 +9,7 @@ from overviews import GLASS, INKS, PINK, MemorySlide, glass, painted, stroke
 
 from carcinomap.annotation import read_annotations
 from carcinomap.slide import TissueMask, find_tissue, open_slide
-from carcinomap.slide.tissue import tissue_of
+from carcinomap.slide.tissue.mask import tissue_of
 
 MPP = 8.0
 

@@ -27,7 +27,7 @@ from carcinomap.annotation.formats import (
 )
 from carcinomap.annotation.frame import SlideFrame
 from carcinomap.annotation.geometry import Area
-from carcinomap.annotation.label_image import LabelImage
+from carcinomap.annotation.label_images import LabelImage
 from carcinomap.annotation.scheme import IGNORE, ClassScheme, TissueClass
 
 __all__ = [

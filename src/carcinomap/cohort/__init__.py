@@ -5,8 +5,7 @@ where a patch lies (a ``PatchKey``, plain numbers); what a patch is, it neither 
 """
 
 from carcinomap.cohort.case import Case, Cohort
-from carcinomap.cohort.check import CheckReport, check_cohort
-from carcinomap.cohort.check_slide import read_every_level
+from carcinomap.cohort.checking import CheckReport, check_cohort, read_every_level
 from carcinomap.cohort.convert import Conversion, convert_annotations, files_to_convert
 from carcinomap.cohort.describe import describe_annotation, describe_slide
 from carcinomap.cohort.finding import Finding

@@ -8,7 +8,7 @@ from PIL import Image
 
 from carcinomap.annotation import Annotations, ClassScheme, FileContext, read_annotations
 from carcinomap.cohort.case import Case
-from carcinomap.cohort.check_slide import read_every_level
+from carcinomap.cohort.checking.slides import read_every_level
 from carcinomap.cohort.frame import frame_of
 from carcinomap.cohort.pairing import slide_of
 from carcinomap.cohort.reading import read_cohort
@@ -80,7 +80,7 @@ def describe_slide(
 
 def _quality(slide: Slide, tissue: TissueMask, folder: Path) -> dict[str, Any]:
     """Look for artefacts; write the picture of what was found."""
-    from carcinomap.slide.tissue_picture import tissue_picture  # noqa: PLC0415 - slow to import
+    from carcinomap.slide.tissue.picture import tissue_picture  # noqa: PLC0415 - slow to import
 
     quality = find_artefacts(slide, tissue)
     target = folder / f"{slide.name}.png"

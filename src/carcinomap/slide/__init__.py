@@ -6,10 +6,15 @@ pyramid level they come from, how they are decoded and resampled, stays in here.
 
 from carcinomap.slide.finding import find_slides, is_own_output, is_slide_file, visible_files
 from carcinomap.slide.opening import open_slide
-from carcinomap.slide.pixel_size import MissingMppError
-from carcinomap.slide.quality import Artefact, QualityMap, find_artefacts
+from carcinomap.slide.readers import MissingMppError
 from carcinomap.slide.slide import Level, Slide
-from carcinomap.slide.tissue import TissueMask, find_tissue
+from carcinomap.slide.tissue import (
+    Artefact,
+    QualityMap,
+    TissueMask,
+    find_artefacts,
+    find_tissue,
+)
 from carcinomap.slide.view import View
 
 __all__ = [

@@ -4,11 +4,15 @@ import math
 from pathlib import Path
 
 from carcinomap.errors import InputError, existing_file
-from carcinomap.slide.image_slide import ImageSlide
-from carcinomap.slide.openslide_slide import OpenSlideSlide
-from carcinomap.slide.reader import DeclinedError, RefusedError, SlideFile
+from carcinomap.slide.readers import (
+    DeclinedError,
+    ImageSlide,
+    OpenSlideSlide,
+    RefusedError,
+    SlideFile,
+    TiffSlide,
+)
 from carcinomap.slide.slide import Slide
-from carcinomap.slide.tiff_slide import TiffSlide
 
 # In order of preference: the quick one, the one that knows every vendor, the one for plain images.
 READERS: tuple[type[SlideFile], ...] = (TiffSlide, OpenSlideSlide, ImageSlide)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from carcinomap.annotation.annotations import AnnotationSet
 from carcinomap.annotation.formats.sniffing import FileStart
 from carcinomap.annotation.frame import SlideFrame
-from carcinomap.annotation.label_image import LabelImage
+from carcinomap.annotation.label_images import LabelImage
 from carcinomap.annotation.scheme import ClassScheme
 
 Annotations: TypeAlias = AnnotationSet | LabelImage

@@ -5,7 +5,7 @@ from pathlib import Path
 from carcinomap.annotation.formats.contract import FileContext, Format
 from carcinomap.annotation.formats.label_image_writing import write_label_image
 from carcinomap.annotation.formats.sniffing import FileStart
-from carcinomap.annotation.label_image import LabelImage
+from carcinomap.annotation.label_images import LabelImage
 
 
 def _claims(start: FileStart) -> bool:

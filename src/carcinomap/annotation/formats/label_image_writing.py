@@ -14,7 +14,7 @@ import tifffile
 from carcinomap.annotation.annotations import Annotation, AnnotationSet
 from carcinomap.annotation.formats.contract import FileContext
 from carcinomap.annotation.frame import SlideFrame
-from carcinomap.annotation.label_values import FileValues, values_line
+from carcinomap.annotation.label_images.label_values import FileValues, values_line
 from carcinomap.annotation.scheme import IGNORE, ClassScheme
 from carcinomap.errors import InputError
 from carcinomap.progress import progress

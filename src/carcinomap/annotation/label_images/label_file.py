@@ -18,7 +18,7 @@ import rasterio
 import tifffile
 
 from carcinomap.annotation.frame import SlideFrame
-from carcinomap.annotation.label_tiles import (
+from carcinomap.annotation.label_images.label_tiles import (
     BYTES_PER_TILE,
     LARGEST_PIECE,
     NoLabelImageError,

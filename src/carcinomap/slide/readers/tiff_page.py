@@ -6,8 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from carcinomap.slide.reader import LARGEST_PLAIN, MAKE_A_PYRAMID, DeclinedError, RefusedError
-from carcinomap.slide.tiff_codec import (
+from carcinomap.slide.readers.reader import (
+    LARGEST_PLAIN,
+    MAKE_A_PYRAMID,
+    DeclinedError,
+    RefusedError,
+)
+from carcinomap.slide.readers.tiff_codec import (
     APERIO_RGB,
     APERIO_YCBCR,
     COMPRESSIONS,

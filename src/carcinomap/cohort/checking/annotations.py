@@ -15,15 +15,15 @@ from carcinomap.annotation import (
     Note,
     SlideFrame,
 )
-from carcinomap.cohort.finding import Severity
-from carcinomap.cohort.overlaps import Overlaps, find_overlaps
-from carcinomap.cohort.placement import (
+from carcinomap.cohort.checking.overlaps import Overlaps, find_overlaps
+from carcinomap.cohort.checking.placement import (
     ON_GLASS,
     Evidence,
     Placement,
     better_placement,
     outside_share,
 )
+from carcinomap.cohort.finding import Severity
 from carcinomap.slide import TissueMask
 
 _MPP_AGREEMENT = 0.01

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carcinomap.slide.absorption import Absorption, bridged, pen_strokes, without_small
-from carcinomap.slide.cells import cells_along, span_along
 from carcinomap.slide.slide import Slide
+from carcinomap.slide.tissue.absorption import Absorption, bridged, pen_strokes, without_small
+from carcinomap.slide.tissue.cells import cells_along, span_along
 
 MASK_MPP = 8.0
 CHROMA = 0.012  # density that tells hue; faint stroma has more, unevenly lit glass less

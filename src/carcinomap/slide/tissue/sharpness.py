@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carcinomap.slide.slide import Slide
-from carcinomap.slide.tissue import TissueMask
+from carcinomap.slide.tissue.mask import TissueMask
 
 FOCUS_MPP = 2.0  # the second level of scans at 20× and at 40× alike is this fine
 CELL = 32  # pixels: 64 µm, some nuclei

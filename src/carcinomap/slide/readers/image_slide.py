@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import ImageFile, JpegImagePlugin, PngImagePlugin
 
 from carcinomap.errors import InputError
-from carcinomap.slide.reader import (
+from carcinomap.slide.readers.reader import (
     LARGEST_PLAIN,
     MAKE_A_PYRAMID,
     DeclinedError,

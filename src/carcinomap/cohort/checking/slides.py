@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from carcinomap.annotation import ClassScheme, FileContext, LabelImage, read_annotations
 from carcinomap.cohort.case import Case
-from carcinomap.cohort.check_annotation import AnnotatedSlide
+from carcinomap.cohort.checking.annotations import AnnotatedSlide
 from carcinomap.cohort.finding import Finding, Severity
 from carcinomap.cohort.frame import frame_of
 from carcinomap.errors import CarcinomapError, InputError

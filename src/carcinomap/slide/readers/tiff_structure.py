@@ -8,10 +8,10 @@ from typing import Any
 
 import tifffile
 
-from carcinomap.slide.ome import is_ome, read_ome
-from carcinomap.slide.pixel_size import GENERIC, positive, resolution_properties
-from carcinomap.slide.reader import DeclinedError
-from carcinomap.slide.tiff_page import TiledImage, tiled_image
+from carcinomap.slide.readers.ome import is_ome, read_ome
+from carcinomap.slide.readers.pixel_size import GENERIC, positive, resolution_properties
+from carcinomap.slide.readers.reader import DeclinedError
+from carcinomap.slide.readers.tiff_page import TiledImage, tiled_image
 
 MOST_PAGES = 256
 MOST_TILES = 4_000_000  # of all levels together; 400,000² pixels in tiles of 256² have 3 million

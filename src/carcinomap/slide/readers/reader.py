@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from carcinomap.slide.pixel_size import microns_per_pixel
+from carcinomap.slide.readers.pixel_size import microns_per_pixel
 from carcinomap.slide.slide import Level, Slide
 
 # Pixels of an image that can only be read as a whole, or by rows: 300 MB once decoded.

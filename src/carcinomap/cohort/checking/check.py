@@ -10,7 +10,7 @@ from typing import Any
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.cohort.case import Case, Cohort
-from carcinomap.cohort.check_slide import CheckedSlide, check_slide
+from carcinomap.cohort.checking.slides import CheckedSlide, check_slide
 from carcinomap.cohort.finding import SEVERITIES, Finding, listed
 from carcinomap.cohort.reading import survey
 from carcinomap.cohort.split import check_patients

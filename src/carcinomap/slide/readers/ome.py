@@ -7,8 +7,8 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from carcinomap.slide.pixel_size import positive
-from carcinomap.slide.reader import DeclinedError, RefusedError
+from carcinomap.slide.readers.pixel_size import positive
+from carcinomap.slide.readers.reader import DeclinedError, RefusedError
 
 LONGEST = 16_000_000  # characters of XML
 # Units of length, in µm; OME means µm where it names none.

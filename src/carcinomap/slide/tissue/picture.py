@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
-from carcinomap.slide.quality import Artefact, QualityMap
 from carcinomap.slide.slide import Slide
-from carcinomap.slide.tissue import TissueMask
+from carcinomap.slide.tissue.mask import TissueMask
+from carcinomap.slide.tissue.quality import Artefact, QualityMap
 
 DPI = 100
 LEGEND = 260  # pixels of width

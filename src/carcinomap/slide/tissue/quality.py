@@ -6,11 +6,11 @@ from enum import IntFlag
 import numpy as np
 from numpy.typing import NDArray
 
-from carcinomap.slide.absorption import Absorption, opened, pen_strokes, without_small
-from carcinomap.slide.cells import cells_along, span_along
-from carcinomap.slide.sharpness import CELL, FOCUS_MPP, blur_of
 from carcinomap.slide.slide import Slide
-from carcinomap.slide.tissue import ABSORBED, TissueMask, find_tissue
+from carcinomap.slide.tissue.absorption import Absorption, opened, pen_strokes, without_small
+from carcinomap.slide.tissue.cells import cells_along, span_along
+from carcinomap.slide.tissue.mask import ABSORBED, TissueMask, find_tissue
+from carcinomap.slide.tissue.sharpness import CELL, FOCUS_MPP, blur_of
 
 BLURRED_UM = 3.5  # σ at which nuclei lose their outline, as scanners out of focus have it
 DENSE = 0.75  # quantile of the tissue's eosin: fat and loose stroma do not tell how thick it is

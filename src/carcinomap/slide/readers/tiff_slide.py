@@ -13,11 +13,11 @@ import openslide
 from numpy.typing import NDArray
 
 from carcinomap.errors import InputError
-from carcinomap.slide.mosaic import mosaic
-from carcinomap.slide.reader import DeclinedError, SlideFile, levels_of
-from carcinomap.slide.tiff_page import TiledImage
-from carcinomap.slide.tiff_structure import read_structure
-from carcinomap.slide.tile_cache import TileCache
+from carcinomap.slide.readers.mosaic import mosaic
+from carcinomap.slide.readers.reader import DeclinedError, SlideFile, levels_of
+from carcinomap.slide.readers.tiff_page import TiledImage
+from carcinomap.slide.readers.tiff_structure import read_structure
+from carcinomap.slide.readers.tile_cache import TileCache
 from carcinomap.slide.white import WHITE
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

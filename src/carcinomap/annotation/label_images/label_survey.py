@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from carcinomap.annotation.label_tiles import Tiles, Values, groups, packed
+from carcinomap.annotation.label_images.label_tiles import Tiles, Values, groups, packed
 
 OVERVIEW = 4096
 """Pixels of the longer side of the overview."""

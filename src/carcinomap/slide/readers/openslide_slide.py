@@ -7,8 +7,8 @@ import openslide
 from numpy.typing import NDArray
 
 from carcinomap.errors import InputError
-from carcinomap.slide.mosaic import mosaic
-from carcinomap.slide.reader import DeclinedError, SlideFile, levels_of
+from carcinomap.slide.readers.mosaic import mosaic
+from carcinomap.slide.readers.reader import DeclinedError, SlideFile, levels_of
 from carcinomap.slide.white import on_white
 
 BLOCK = 512
