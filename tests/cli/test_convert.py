@@ -116,7 +116,7 @@ def test_what_is_lost_is_said(tmp_path):
     source.write_text(json.dumps({"type": "FeatureCollection", "features": [feature, point]}))
     result = call("convert", source, tmp_path / "a.xml")
     assert result.exit_code == 0
-    assert "left out" in result.stdout
+    assert "of the old file: feature 2: a Point is no area" in result.stdout
     result = call("convert", source, tmp_path / "a.xml", "--overwrite", "--json")
     (done,) = json.loads(result.stdout)["done"]
     assert len(done["left_out"]) == 1

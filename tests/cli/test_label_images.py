@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -61,6 +62,16 @@ def test_values_without_a_meaning_are_an_error_with_the_line_to_write(made_slide
     assert result.exit_code == 2
     assert "values: {" in result.stderr
     assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_inspect_tells_slides_from_label_images(masked, tmp_path):
+    image = np.full((300, 400, 3), 200, np.uint8)
+    tifffile.imwrite(tmp_path / "slide.ome.tif", image, photometric="rgb", tile=(128, 128))
+    about = json.loads(call("inspect", tmp_path / "slide.ome.tif", "--mpp", 1, "--json").stdout)
+    assert about["size"] == "400 × 300 pixels"
+    unnamed = shutil.copy(masked / "slide-01_mask.tif", tmp_path / "labels.tif")
+    about = json.loads(call("inspect", unnamed, "--json").stdout)
+    assert set(about["labels"]) <= {"0", "1", "2", "3"}
 
 
 def test_inspect_shows_tissue_and_artefacts(made_slides, tmp_path):

@@ -88,9 +88,10 @@ def convert(
 def _said(one: Conversion) -> Text:
     """Tell in a few lines what was converted, and what not."""
     regions = sum(one.labels.values())
-    told = f"{one.source} ({one.formats[0]}) → {one.target} ({one.formats[1]}): {regions:,} regions"
-    text = Text(told)
-    for title, lines in (("left out or repaired", one.left_out), ("lost", one.lost)):
+    text = Text(overflow="ignore", no_wrap=True)  # paths stay whole where output is piped
+    text.append(f"{one.source} ({one.formats[0]}) → {one.target} ({one.formats[1]}), ")
+    text.append(f"regions: {regions:,}")
+    for title, lines in (("of the old file", one.left_out), ("in the new file", one.lost)):
         shown = [*lines[:SHOWN], *([f"and {len(lines) - SHOWN} more"] if lines[SHOWN:] else [])]
         for line in shown:
             text.append(f"\n  {title}: {line}", style="yellow")

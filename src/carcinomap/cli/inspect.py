@@ -12,7 +12,7 @@ from rich.table import Table
 from carcinomap.annotation import ANNOTATION_SUFFIXES, ClassScheme
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Common, Outcome
-from carcinomap.cohort import describe_annotation, describe_slide
+from carcinomap.cohort import describe_annotation, describe_slide, why_no_annotation
 from carcinomap.errors import CarcinomapError
 from carcinomap.slide import find_slides, is_slide_file
 
@@ -64,16 +64,17 @@ def _describe(
     path: Path, scheme: ClassScheme | None, mpp: float | None, pictures: Path | None
 ) -> dict[str, Any]:
     """Say what a file is, by its name, and what is in it."""
-    if path.suffix.lower() in ANNOTATION_SUFFIXES and not is_slide_file(path):
-        return {"file": str(path), **describe_annotation(path, scheme, mpp)}
     if path.suffix == ".safetensors":
         from carcinomap.model import load_model  # noqa: PLC0415
 
         return {"file": str(path), **json.loads(load_model(path).spec.to_json())}
-    if path.name.endswith(".ome.tif"):
+    paints_classes = not is_slide_file(path) or why_no_annotation(path) is None
+    if path.name.endswith(".ome.tif") and paints_classes:
         from carcinomap.segmentation.describe import describe_class_map  # noqa: PLC0415
 
         return {"file": str(path), **describe_class_map(path)}
+    if path.suffix.lower() in ANNOTATION_SUFFIXES and paints_classes:
+        return {"file": str(path), **describe_annotation(path, scheme, mpp)}
     return {"file": str(path), **describe_slide(path, scheme, mpp, pictures)}
 
 

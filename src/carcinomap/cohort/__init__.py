@@ -4,6 +4,7 @@ A folder of ``NAME.svs`` + ``NAME.xml`` is a cohort with no configuration at all
 where a patch lies (a ``PatchKey``, plain numbers); what a patch is, it neither knows nor reads.
 """
 
+from carcinomap.cohort.candidate import why_no_annotation
 from carcinomap.cohort.case import Case, Cohort
 from carcinomap.cohort.checking import CheckReport, check_cohort, read_every_level
 from carcinomap.cohort.convert import Conversion, convert_annotations, files_to_convert
@@ -39,4 +40,5 @@ __all__ = [
     "read_every_level",
     "spatial_block",
     "split_by_patient",
+    "why_no_annotation",
 ]

@@ -38,7 +38,8 @@ class Conversion:
         slide: The slide they lie on, where it was found.
         labels: Every label with the number of its regions.
         left_out: What of the source is no area, and what was repaired, a line for each.
-        lost: What the target's format could not hold, a line for each kind of thing.
+        lost: What the target's format could not hold, a line for each kind of thing; of a label
+            image, what its values mean.
     """
 
     source: Path
