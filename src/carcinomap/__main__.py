@@ -1,5 +1,19 @@
-"""``python -m carcinomap``."""
+"""The command ``carcinomap``, also as ``python -m carcinomap``."""
 
-from carcinomap.cli.main import main
+import sys
 
-main()
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C shows no traceback, not even while modules are loaded."""
+    try:
+        from carcinomap.cli.main import app  # noqa: PLC0415
+
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -193,7 +193,7 @@ def test_ctrl_c_leaves_nothing_and_no_thread(tmp_path: Path, slide: MemorySlide)
     [
         "one_slide.write_class_map",
         "one_slide.trace",
-        "one_slide.draw_overview",
+        "overview.draw_overview",
         "outputs.os.replace",
     ],
 )

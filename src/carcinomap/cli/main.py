@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from carcinomap.cli import check, convert, demo, evaluate, inspect, segment, train
-from carcinomap.cli.command import INTERRUPTED, command
+from carcinomap.cli.command import command
 from carcinomap.version import __version__
 
 app = typer.Typer(
@@ -45,11 +45,3 @@ def carcinomap(
     Outline regions on a few slides, **train** a model from them, **segment** new slides with it,
     **evaluate** the maps against outlines. Try it all with `carcinomap demo --output demo/`.
     """
-
-
-def main() -> None:
-    """Run the command line."""
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)

@@ -15,7 +15,6 @@ from carcinomap.files import write_json
 from carcinomap.segmentation.classmap import ClassMap
 from carcinomap.segmentation.geojson import write_geojson
 from carcinomap.segmentation.outputs import MAP, OVERVIEW, POLYGONS, RECORD, Outputs
-from carcinomap.segmentation.overview import MAX_SIDE, draw_overview
 from carcinomap.segmentation.pipeline import map_tiles
 from carcinomap.segmentation.plan import TilePlan
 from carcinomap.segmentation.pyramid import build_pyramid, level_sizes
@@ -168,6 +167,9 @@ def _write_outlines(
     slide: Slide, settings: SegmentationSettings, areas: Mapping[str, float], inside: Outputs
 ) -> list[Region]:
     """Write the outlines and the picture from the finished map; return the regions."""
+    # Its plotting library takes half a second to import, which every command would pay.
+    from carcinomap.segmentation.overview import MAX_SIDE, draw_overview  # noqa: PLC0415
+
     with ClassMap.open(inside.path(MAP)) as class_map:
         regions = trace(
             class_map,
