@@ -29,7 +29,9 @@ MUTATIONS = int(os.environ.get("CARCINOMAP_FUZZ", "6"))
 LONGEST = 30.0  # seconds; far from what is usual, near to what people call hanging
 MEMORY = 2 << 30
 SCHEME = ClassScheme.from_dict(ClassScheme.default().to_dict() | {"unknown": "ignore"})
-CONTEXT = FileContext(SlideFrame(50_000, 40_000, 0.5, (100, 200), (1e6, -2e6)), scheme=SCHEME)
+CONTEXT = FileContext(
+    SlideFrame(50_000, 40_000, 0.5, (100, 200), (1e6, -2e6)), scheme=SCHEME, mpp=200.0
+)
 
 MADE = {
     "made.ndpa": """<?xml version="1.0" encoding="utf-8"?><annotations>
@@ -121,5 +123,6 @@ def use(annotations, folder):
     assert annotations.label_image(0, 0, 64, 64, 500.0, SCHEME).shape == (64, 64)
     if isinstance(annotations, AnnotationSet):
         for one in FORMATS:
-            if one.write and one.name != "label image":
-                write_annotations(annotations, folder / "written", CONTEXT, one)
+            if one.write:
+                written = folder / f"written{one.suffixes[-1]}"
+                write_annotations(annotations, written, CONTEXT, one)

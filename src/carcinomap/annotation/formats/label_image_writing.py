@@ -199,8 +199,8 @@ def _colour(annotation: Annotation, scheme: ClassScheme) -> str | None:
 def _meetings(annotations: AnnotationSet, scheme: ClassScheme) -> tuple[int, int]:
     """Return how many regions meet one of their class, and how many lie under another class."""
     painted = annotations.polygons(scheme)
-    classes = np.array([index for index, _ in painted])
-    areas = np.array([area for _, area in painted])
+    classes = np.array([index for index, _ in painted], np.int64)
+    areas = np.array([area for _, area in painted], dtype=object)
     first, second = shapely.STRtree(areas).query(areas, predicate="intersects")
     same = (first != second) & (classes[first] == classes[second])
     other = (first < second) & (classes[first] != classes[second])
