@@ -438,3 +438,9 @@ def test_large_image_without_tiles_asks_for_a_pyramid(tmp_path, monkeypatch, ima
     path = write_tiff(tmp_path / "large.tif", image, tile=None)
     with pytest.raises(InputError, match=r"large\.tif.*900 × 700 pixels.*--pyramid"):
         open_slide(path, 0.5)
+
+
+def test_aperio_without_tiles_is_declined(tmp_path):
+    tifffile.imwrite(tmp_path / "strips.svs", np.zeros((64, 64, 3), np.uint8), photometric="rgb")
+    with pytest.raises(DeclinedError, match="no image in tiles"):
+        read_structure(tmp_path / "strips.svs", aperio=True)

@@ -66,6 +66,8 @@ def read_structure(path: Path, aperio: bool) -> Structure:
 def _aperio(pages: Sequence[Any]) -> Structure:
     """Take every tiled page for a level and every other one for a picture of the glass."""
     levels = tuple(tiled_image(page) for page in pages if page.is_tiled)
+    if not levels:
+        raise DeclinedError("no image in tiles")
     if any(level.sparse for level in levels):
         raise DeclinedError("missing tiles, to be drawn from another level")
     if sorted(levels, key=lambda level: -level.width) != list(levels):
