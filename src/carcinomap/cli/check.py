@@ -1,10 +1,11 @@
 """``carcinomap check``."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -13,9 +14,9 @@ from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Common, Outcome
 
 if TYPE_CHECKING:
-    from carcinomap.cohort import CheckReport
+    from carcinomap.cohort import CheckReport, Finding
 
-_STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
+_STYLES = {"error": "red", "warning": "yellow"}
 
 
 def check(
@@ -55,14 +56,25 @@ def _text(report: "CheckReport") -> Group:
         "nothing speaks against training" if report.safe else "mend the errors before training"
     )
     summary.add_row("", Text(verdict, style="green" if report.safe else "red"))
-    if not report.findings:
-        return Group(summary)
+    grave = [one for one in report.findings if one.severity != "note"]
+    notes = [one for one in report.findings if one.severity == "note"]
+    parts: list[RenderableType] = [summary]
+    if grave:
+        parts.insert(0, _table(grave, report.source))
+    if notes:
+        kinds = Counter(one.kind for one in notes)
+        told = ", ".join(f"{count} × {kind}" for kind, count in kinds.items())
+        parts.append(Text(f"besides, harmless: {told} (--json tells each)", style="dim"))
+    return Group(*parts)
+
+
+def _table(findings: list["Finding"], source: Path) -> Table:
     table = Table()
     for heading in ("slide", "", "kind"):
         table.add_column(heading, overflow="fold")
     table.add_column("what", overflow="fold")
-    for one in report.findings:
+    for one in findings:
         severity = Text(one.severity, style=_STYLES[one.severity])
-        message = one.message.replace(f"{report.source}/", "")
+        message = one.message.replace(f"{source}/", "")
         table.add_row(Text(one.slide), severity, one.kind, Text(message))
-    return Group(table, summary)
+    return table
