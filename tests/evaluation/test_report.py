@@ -167,7 +167,7 @@ def test_pictures_are_small_and_have_a_round_scale_bar(one):
     assert (pictures.width, pictures.height) == (100, 75)
     assert decoded(pictures.truth).shape == (75, 100, 3)
     # 640 × 2 µm wide: of 1.28 mm, 0.2 is the greatest round length within 30 %.
-    assert pictures.bar_mm == pytest.approx(0.2)
+    assert pictures.bar == "200 µm"
     assert pictures.bar_share == pytest.approx(0.2 / 1.28)
 
 

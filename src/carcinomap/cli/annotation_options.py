@@ -1,10 +1,15 @@
 """Options about annotations, the same in every command that reads them."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from carcinomap.annotation import ClassScheme
+
+AnnotationsOption = Annotated[
+    Path | None, typer.Option(help="Folder of the annotations, if they lie apart.")
+]
 
 RoiOption = Annotated[
     list[str] | None,

@@ -9,7 +9,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from carcinomap.cli.annotation_options import EvenOddHolesOption, RoiOption, with_roi
+from carcinomap.cli.annotation_options import (
+    AnnotationsOption,
+    EvenOddHolesOption,
+    RoiOption,
+    with_roi,
+)
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Common, Outcome
 
@@ -25,9 +30,7 @@ def check(
     ],
     common: Common,
     classes: ClassesOption = None,
-    annotations: Annotated[
-        Path | None, typer.Option(help="Folder of the annotations, if they lie apart.")
-    ] = None,
+    annotations: AnnotationsOption = None,
     roi: RoiOption = None,
     even_odd_holes: EvenOddHolesOption = False,
 ) -> Outcome:

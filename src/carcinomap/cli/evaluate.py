@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from carcinomap.cli.annotation_options import EvenOddHolesOption, RoiOption
+from carcinomap.cli.annotation_options import AnnotationsOption, EvenOddHolesOption, RoiOption
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Outcome
 
@@ -19,9 +19,7 @@ def evaluate(
         Path, typer.Option("--output", "-o", help="Folder for scores.json and report.html.")
     ],
     classes: ClassesOption = None,
-    annotations: Annotated[
-        Path | None, typer.Option(help="Folder of the annotations, if they lie apart.")
-    ] = None,
+    annotations: AnnotationsOption = None,
     roi: RoiOption = None,
     even_odd_holes: EvenOddHolesOption = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the scores.")] = False,

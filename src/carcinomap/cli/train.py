@@ -5,7 +5,12 @@ from typing import Annotated
 
 import typer
 
-from carcinomap.cli.annotation_options import EvenOddHolesOption, RoiOption, with_roi
+from carcinomap.cli.annotation_options import (
+    AnnotationsOption,
+    EvenOddHolesOption,
+    RoiOption,
+    with_roi,
+)
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Outcome
 from carcinomap.training import TrainingSettings
@@ -18,9 +23,7 @@ def train(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
     settings: TrainingSettings,
     classes: ClassesOption = None,
-    annotations: Annotated[
-        Path | None, typer.Option(help="Folder of the annotations, if they lie apart.")
-    ] = None,
+    annotations: AnnotationsOption = None,
     roi: RoiOption = None,
     even_odd_holes: EvenOddHolesOption = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,

@@ -17,6 +17,7 @@ from carcinomap.annotation import IGNORE, ClassScheme
 from carcinomap.evaluation.scores import CaseScores
 from carcinomap.evaluation.truth import Truth
 from carcinomap.segmentation import NOT_MAPPED, ClassMap
+from carcinomap.slide.scale_bar import bar_length, bar_text
 
 MAX_SIDE = 900
 """Longer side of a picture in pixels."""
@@ -49,7 +50,7 @@ class SlidePictures:
         difference: Where they differ, in the colours of ``DIFFERENCES``.
         width: Width in pixels, of all four.
         height: Height in pixels.
-        bar_mm: Length of the scale bar in mm.
+        bar: Length of the scale bar, as people write it.
         bar_share: The bar's share of the width.
     """
 
@@ -59,7 +60,7 @@ class SlidePictures:
     difference: str
     width: int
     height: int
-    bar_mm: float
+    bar: str
     bar_share: float
 
 
@@ -78,7 +79,7 @@ def slide_pictures(scores: CaseScores, max_side: int = MAX_SIDE) -> SlidePicture
     prediction[prediction == NOT_MAPPED] = 0
     counted = truth.counted(prediction)
     colours = class_colours(scores.scheme)
-    bar_mm = _round_length(width * mpp / 1000 * BAR_SHARE)
+    bar_um = bar_length(width * mpp * BAR_SHARE)
     return SlidePictures(
         slide=_data_address("image/jpeg", imagecodecs.jpeg8_encode(image, level=85)),
         truth=_png(_painted(truth.labels, truth.tissue, colours)),
@@ -86,8 +87,8 @@ def slide_pictures(scores: CaseScores, max_side: int = MAX_SIDE) -> SlidePicture
         difference=_png(_differences(truth.labels, prediction, counted)),
         width=width,
         height=height,
-        bar_mm=bar_mm,
-        bar_share=bar_mm * 1000 / (width * mpp),
+        bar=bar_text(bar_um),
+        bar_share=bar_um / (width * mpp),
     )
 
 
@@ -124,12 +125,6 @@ def _stretched(labels: NDArray[np.uint8], height: int, width: int) -> NDArray[np
     rows = ((np.arange(height) + 0.5) * labels.shape[0] / height).astype(int)
     columns = ((np.arange(width) + 0.5) * labels.shape[1] / width).astype(int)
     return np.asarray(labels[np.ix_(rows, columns)])
-
-
-def _round_length(at_most: float) -> float:
-    """Return the greatest 1, 2 or 5 times a power of ten that is not above ``at_most``."""
-    power = 10.0 ** np.floor(np.log10(at_most))
-    return float(max(step * power for step in (1, 2, 5) if step * power <= at_most))
 
 
 def _png(picture: NDArray[np.uint8]) -> str:

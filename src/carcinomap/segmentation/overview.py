@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.segmentation.spool import NOT_MAPPED
+from carcinomap.slide.scale_bar import bar_length, bar_text
 
 MAX_SIDE = 2000
 STRENGTH = 0.4  # of the colour over the slide
@@ -94,9 +95,7 @@ def _border(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def _scale_bar(axes: Axes, width: int, height: int, mpp: float) -> None:
     """Draw a bar of 1, 2 or 5 × 10ⁿ µm, at most a fifth of the width."""
-    longest = width * mpp / 5
-    unit = 10.0 ** np.floor(np.log10(longest))
-    microns = max(step * unit for step in (1, 2, 5) if step * unit <= longest)
+    microns = bar_length(width * mpp / 5)
     length = microns / mpp
     margin = 0.02 * max(width, height)
     axes.add_patch(
@@ -105,7 +104,7 @@ def _scale_bar(axes: Axes, width: int, height: int, mpp: float) -> None:
     axes.text(
         margin + length / 2,
         height - margin - 9,
-        f"{microns / 1000:g} mm" if microns >= 1000 else f"{microns:g} µm",
+        bar_text(microns),
         ha="center",
         va="bottom",
         fontsize=10,

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
+from carcinomap.slide.scale_bar import bar_length, bar_text
 from carcinomap.slide.slide import Slide
 from carcinomap.slide.tissue.mask import TissueMask
 from carcinomap.slide.tissue.quality import Artefact, QualityMap
@@ -107,12 +108,9 @@ def _of_1(colour: Colour) -> tuple[float, float, float]:
 
 def _scale_bar(axes: Axes, width: int, mpp: float) -> None:
     """Draw a bar of 1, 2 or 5 × 10ⁿ µm in the legend, at most a fifth of the slide long."""
-    longest = min(width / 5, LEGEND * 0.8) * mpp
-    unit = 10.0 ** np.floor(np.log10(longest))
-    microns = max(step * unit for step in (1, 2, 5) if step * unit <= longest)
-    text = f"{microns / 1000:g} mm" if microns >= 1000 else f"{microns:g} µm"
+    microns = bar_length(min(width / 5, LEGEND * 0.8) * mpp)
     left, length = 0.06, microns / mpp / LEGEND
     axes.add_patch(Rectangle((left, 0.03), length, 0.008, facecolor="black"))
-    axes.text(left, 0.045, text, ha="left", va="bottom", fontsize=10)
+    axes.text(left, 0.045, bar_text(microns), ha="left", va="bottom", fontsize=10)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
