@@ -185,3 +185,13 @@ def test_rounding_keeps_outlines_valid_and_borders_common(
     assert len(polygons) == len(regions)
     assert shapely.is_valid(polygons).all()
     assert shapely.coverage_is_valid(polygons)
+
+
+def test_a_first_region_that_rounding_pinches_in_two_leaves_valid_json(tmp_path: Path) -> None:
+    bow = shapely.Polygon([(0, 0), (9, 0), (4.5, 4.001), (9, 8), (0, 8), (4.4999, 4)])
+    path = tmp_path / "pinched.geojson"
+    write_geojson(path, [Region(1, bow), Region(2, shapely.box(20, 0, 29, 9))], CLASSES, 1.0, 1.0)
+    features = json.loads(path.read_text(encoding="utf-8"))["features"]
+    assert len(features) == 3
+    write_geojson(path, [Region(1, shapely.box(0, 0, 0.001, 0.001))], CLASSES, 1.0, 1.0)
+    assert json.loads(path.read_text(encoding="utf-8"))["features"] == []

@@ -36,11 +36,12 @@ def write_geojson(
     with path.open("w", encoding="utf-8", newline="\n") as file:
         head = {"type": "FeatureCollection", "origin": list(origin), "mpp": mpp}
         file.write(json.dumps(head)[:-1] + ', "features": [')
-        for number, region in enumerate(regions):
+        separator = "\n"
+        for region in regions:
             for part in _level0(region.polygon, scale, origin):
                 feature = _feature(part, region.index, classes, mpp)
-                file.write("," if number else "")
-                file.write("\n" + json.dumps(feature, ensure_ascii=False))
+                file.write(separator + json.dumps(feature, ensure_ascii=False))
+                separator = ",\n"
         file.write("\n]}\n")
 
 
