@@ -45,9 +45,9 @@ IMAGE = blocky(np.random.default_rng(3), (70, 90), [0, 1, 2, 3, 9])
 )
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32])
 def test_tiffs_of_all_kinds_are_read(tmp_path, side, options, dtype):
-    if options.get("photometric") == "palette" and dtype is not np.uint8:
-        pytest.skip("palettes have bytes")
     options = dict(options)
+    if options.get("photometric") == "palette":
+        dtype = np.uint8  # palettes have bytes
     name = "a.ome.tif" if options.pop("ome", False) else "a.tif"
     found = LabelImage.open(write_tiff(tmp_path / name, IMAGE.astype(dtype), side, **options))
     np.testing.assert_array_equal(found.window(0, 0, 90, 70), IMAGE)
