@@ -28,13 +28,11 @@ class Structure:
     """What a TIFF slide consists of.
 
     Attributes:
-        vendor: Who made the format.
         images: The levels, from the finest to the coarsest.
         associated: Names of the other images.
         properties: Metadata under OpenSlide's names.
     """
 
-    vendor: str
     images: tuple[TiledImage, ...]
     associated: tuple[str, ...]
     properties: dict[str, str]
@@ -118,7 +116,7 @@ def _structure(
     vendor: str, images: tuple[TiledImage, ...], associated: Sequence[str], found: dict[str, str]
 ) -> Structure:
     properties = {"openslide.vendor": vendor, **found}
-    return Structure(vendor, images, tuple(sorted(associated)), properties)
+    return Structure(images, tuple(sorted(associated)), properties)
 
 
 def _sub_pages(page: Any) -> list[Any]:
