@@ -12,8 +12,8 @@ import numpy as np
 
 from carcinomap import load_model, open_slide
 from carcinomap.model import open_runtime
-from carcinomap.segmentation.blending import Blender, class_index
-from carcinomap.segmentation.plan import CELL, TilePlan
+from carcinomap.segmentation.mapping.blending import Blender, class_index
+from carcinomap.segmentation.mapping.plan import CELL, TilePlan
 
 CURVE = [(512, 128), (512, 256), (768, 128), (768, 256), (1024, 64), (1024, 128), (1024, 192)]
 CURVE += [(1024, 256), (1024, 384), (1280, 192)]

@@ -22,9 +22,9 @@ from carcinomap.annotation import (
 )
 from carcinomap.annotation.label_images.label_values import FileValues
 from carcinomap.errors import InputError
-from carcinomap.segmentation.plan import CELL
-from carcinomap.segmentation.spool import Spool
-from carcinomap.segmentation.writer import write_class_map
+from carcinomap.segmentation.mapping.plan import CELL
+from carcinomap.segmentation.results.writer import write_class_map
+from carcinomap.segmentation.unfinished.spool import Spool
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 

@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from carcinomap.annotation import ClassScheme, FileContext, SlideFrame, read_annotations
-from carcinomap.segmentation.geojson import write_geojson
-from carcinomap.segmentation.tracing import Region
+from carcinomap.segmentation.outlines.geojson import write_geojson
+from carcinomap.segmentation.outlines.tracing import Region
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)

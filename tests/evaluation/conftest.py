@@ -10,10 +10,10 @@ import tifffile
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Case
-from carcinomap.segmentation.plan import CELL
-from carcinomap.segmentation.pyramid import build_pyramid, level_sizes
-from carcinomap.segmentation.spool import NOT_MAPPED, Spool
-from carcinomap.segmentation.writer import write_class_map
+from carcinomap.segmentation.mapping.plan import CELL
+from carcinomap.segmentation.results.pyramid import build_pyramid, level_sizes
+from carcinomap.segmentation.results.writer import write_class_map
+from carcinomap.segmentation.unfinished.spool import NOT_MAPPED, Spool
 
 WIDTH, HEIGHT, MPP = 640, 480, 2.0
 TISSUE = (slice(80, 400), slice(160, 560))  # rows, columns

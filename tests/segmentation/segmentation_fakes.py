@@ -9,11 +9,11 @@ import torch
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.model import Model, ModelSpec, Preprocessing
-from carcinomap.segmentation.classmap import ClassMap
-from carcinomap.segmentation.plan import CELL
-from carcinomap.segmentation.pyramid import build_pyramid, level_sizes
-from carcinomap.segmentation.spool import NOT_MAPPED, Spool
-from carcinomap.segmentation.writer import write_class_map
+from carcinomap.segmentation.mapping.plan import CELL
+from carcinomap.segmentation.results.classmap import ClassMap
+from carcinomap.segmentation.results.pyramid import build_pyramid, level_sizes
+from carcinomap.segmentation.results.writer import write_class_map
+from carcinomap.segmentation.unfinished.spool import NOT_MAPPED, Spool
 from carcinomap.slide import Level, Slide, TissueMask, View
 
 CLASSES = ClassScheme.default()

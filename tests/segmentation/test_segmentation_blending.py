@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carcinomap.segmentation.blending import Blender, class_index, tile_weights
-from carcinomap.segmentation.plan import CELL, STRIPE, TilePlan
+from carcinomap.segmentation.mapping.blending import Blender, class_index, tile_weights
+from carcinomap.segmentation.mapping.plan import CELL, STRIPE, TilePlan
 
 
 def brute_force(plan: TilePlan, tiles: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -30,7 +30,7 @@ from carcinomap.segmentation import (
     segment_slide,
     segment_slides,
 )
-from carcinomap.segmentation.spool import Spool
+from carcinomap.segmentation.unfinished.spool import Spool
 from carcinomap.slide import find_tissue
 
 FILES = ["a.geojson", "a.json", "a.ome.tif", "a.png"]
@@ -193,8 +193,8 @@ def test_ctrl_c_leaves_nothing_and_no_thread(tmp_path: Path, slide: MemorySlide)
     [
         "one_slide.write_class_map",
         "one_slide.trace",
-        "overview.draw_overview",
-        "outputs.os.replace",
+        "results.overview.draw_overview",
+        "results.outputs.os.replace",
     ],
 )
 def test_ctrl_c_at_any_stage_leaves_nothing(

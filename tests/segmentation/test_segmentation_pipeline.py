@@ -18,9 +18,9 @@ from segmentation_fakes import (
 from test_segmentation_blending import brute_force
 
 from carcinomap.errors import CarcinomapError
-from carcinomap.segmentation.pipeline import map_tiles
-from carcinomap.segmentation.plan import CELL, TilePlan
-from carcinomap.segmentation.spool import NOT_MAPPED, Spool
+from carcinomap.segmentation.mapping.pipeline import map_tiles
+from carcinomap.segmentation.mapping.plan import CELL, TilePlan
+from carcinomap.segmentation.unfinished.spool import NOT_MAPPED, Spool
 from carcinomap.slide import TissueMask, View
 
 

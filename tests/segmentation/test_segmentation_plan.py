@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carcinomap.errors import InputError
-from carcinomap.segmentation.plan import CELL, STRIPE, TilePlan
+from carcinomap.segmentation.mapping.plan import CELL, STRIPE, TilePlan
 
 
 @st.composite

@@ -5,9 +5,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from segmentation_fakes import blobs, fill
 
-from carcinomap.segmentation.plan import CELL
-from carcinomap.segmentation.pyramid import build_pyramid, level_sizes
-from carcinomap.segmentation.spool import NOT_MAPPED, Spool
+from carcinomap.segmentation.mapping.plan import CELL
+from carcinomap.segmentation.results.pyramid import build_pyramid, level_sizes
+from carcinomap.segmentation.unfinished.spool import NOT_MAPPED, Spool
 
 
 def level(spool: Spool, number: int, width: int, height: int) -> np.ndarray:

@@ -11,9 +11,9 @@ from hypothesis.extra.numpy import arrays
 from rasterio.features import rasterize
 from segmentation_fakes import CLASSES
 
-from carcinomap.segmentation.geojson import write_geojson
-from carcinomap.segmentation.spool import NOT_MAPPED
-from carcinomap.segmentation.tracing import Region, trace
+from carcinomap.segmentation.outlines.geojson import write_geojson
+from carcinomap.segmentation.outlines.tracing import Region, trace
+from carcinomap.segmentation.unfinished.spool import NOT_MAPPED
 
 
 class ArrayLabels:

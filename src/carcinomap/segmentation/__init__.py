@@ -7,11 +7,11 @@ pyramidal OME-TIFF; outlines with true holes, a picture and the areas in numbers
 that file. A result stands under its final name when it is whole, or not at all.
 """
 
-from carcinomap.segmentation.classmap import ClassMap
 from carcinomap.segmentation.many_slides import Segmentations, segment, segment_slides
 from carcinomap.segmentation.one_slide import Segmentation, segment_slide
+from carcinomap.segmentation.results.classmap import ClassMap
 from carcinomap.segmentation.settings import SegmentationSettings
-from carcinomap.segmentation.spool import NOT_MAPPED
+from carcinomap.segmentation.unfinished.spool import NOT_MAPPED
 
 __all__ = [
     "NOT_MAPPED",

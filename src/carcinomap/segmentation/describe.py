@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from carcinomap.segmentation.classmap import ClassMap
+from carcinomap.segmentation.results.classmap import ClassMap
 
 WINDOW = 4096
 

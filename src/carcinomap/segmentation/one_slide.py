@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from carcinomap.annotation import ClassScheme
 from carcinomap.errors import InputError
 from carcinomap.files import write_json
-from carcinomap.segmentation.classmap import ClassMap
-from carcinomap.segmentation.geojson import write_geojson
-from carcinomap.segmentation.outputs import MAP, OVERVIEW, POLYGONS, RECORD, Outputs
-from carcinomap.segmentation.pipeline import map_tiles
-from carcinomap.segmentation.plan import TilePlan
-from carcinomap.segmentation.pyramid import build_pyramid, level_sizes
+from carcinomap.segmentation.mapping.pipeline import map_tiles
+from carcinomap.segmentation.mapping.plan import TilePlan
+from carcinomap.segmentation.outlines.geojson import write_geojson
+from carcinomap.segmentation.outlines.tracing import Region, trace
+from carcinomap.segmentation.results.classmap import ClassMap
+from carcinomap.segmentation.results.outputs import MAP, OVERVIEW, POLYGONS, RECORD, Outputs
+from carcinomap.segmentation.results.pyramid import build_pyramid, level_sizes
+from carcinomap.segmentation.results.writer import write_class_map
 from carcinomap.segmentation.settings import SPEED_ONLY, SegmentationSettings
-from carcinomap.segmentation.spool import Spool
-from carcinomap.segmentation.tracing import Region, trace
-from carcinomap.segmentation.writer import write_class_map
+from carcinomap.segmentation.unfinished.spool import Spool
 from carcinomap.slide import Slide, TissueMask, find_artefacts, find_tissue
 from carcinomap.version import __version__
 
@@ -168,7 +168,7 @@ def _write_outlines(
 ) -> list[Region]:
     """Write the outlines and the picture from the finished map; return the regions."""
     # Its plotting library takes half a second to import, which every command would pay.
-    from carcinomap.segmentation.overview import MAX_SIDE, draw_overview  # noqa: PLC0415
+    from carcinomap.segmentation.results.overview import MAX_SIDE, draw_overview  # noqa: PLC0415
 
     with ClassMap.open(inside.path(MAP)) as class_map:
         regions = trace(

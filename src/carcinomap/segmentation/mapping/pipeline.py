@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from carcinomap.errors import CarcinomapError
 from carcinomap.progress import progress
-from carcinomap.segmentation.blending import BlendedCell, Blender, class_index
-from carcinomap.segmentation.plan import CELL, Tile, TilePlan
-from carcinomap.segmentation.spool import NOT_MAPPED, Spool
+from carcinomap.segmentation.mapping.blending import BlendedCell, Blender, class_index
+from carcinomap.segmentation.mapping.plan import CELL, Tile, TilePlan
+from carcinomap.segmentation.unfinished.spool import NOT_MAPPED, Spool
 from carcinomap.slide import Slide, TissueMask, View
 
 if TYPE_CHECKING:

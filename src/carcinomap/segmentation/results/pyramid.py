@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from carcinomap.segmentation.plan import CELL
-from carcinomap.segmentation.spool import NOT_MAPPED, Spool
+from carcinomap.segmentation.mapping.plan import CELL
+from carcinomap.segmentation.unfinished.spool import NOT_MAPPED, Spool
 
 
 def level_sizes(width: int, height: int) -> list[tuple[int, int]]:

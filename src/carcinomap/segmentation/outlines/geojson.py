@@ -10,7 +10,7 @@ import shapely
 from shapely import Polygon
 
 from carcinomap.annotation import ClassScheme
-from carcinomap.segmentation.tracing import Region
+from carcinomap.segmentation.outlines.tracing import Region
 
 DECIMALS = 2  # of level-0 pixels
 

@@ -10,9 +10,9 @@ import numpy as np
 import tifffile
 
 from carcinomap.annotation import ClassScheme
-from carcinomap.segmentation.plan import CELL
-from carcinomap.segmentation.pyramid import level_sizes
-from carcinomap.segmentation.spool import Spool
+from carcinomap.segmentation.mapping.plan import CELL
+from carcinomap.segmentation.results.pyramid import level_sizes
+from carcinomap.segmentation.unfinished.spool import Spool
 from carcinomap.version import __version__
 
 NAMESPACE = "carcinomap/class-map"

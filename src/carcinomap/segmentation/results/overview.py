@@ -11,7 +11,7 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from carcinomap.annotation import ClassScheme
-from carcinomap.segmentation.spool import NOT_MAPPED
+from carcinomap.segmentation.unfinished.spool import NOT_MAPPED
 from carcinomap.slide.scale_bar import bar_length, bar_text
 
 MAX_SIDE = 2000

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from carcinomap.segmentation.plan import CELL
+from carcinomap.segmentation.mapping.plan import CELL
 
 NOT_MAPPED = 255
 """What a class map holds where it says nothing: glass, or outside the region of interest."""

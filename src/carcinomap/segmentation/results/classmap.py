@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.errors import InputError, existing_file
-from carcinomap.segmentation.spool import NOT_MAPPED
-from carcinomap.segmentation.writer import NAMESPACE
+from carcinomap.segmentation.results.writer import NAMESPACE
+from carcinomap.segmentation.unfinished.spool import NOT_MAPPED
 
 OME = "{http://www.openmicroscopy.org/Schemas/OME/2016-06}"
 LARGEST_TILE = 4096  # a file that claims larger ones would make us allocate them

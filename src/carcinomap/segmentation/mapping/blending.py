@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from carcinomap.segmentation.plan import CELL, Cell, Tile, TilePlan
+from carcinomap.segmentation.mapping.plan import CELL, Cell, Tile, TilePlan
 
 NARROWNESS = 8  # tile side / σ; wider or cropped rims disagree more with the one-piece map
 

@@ -13,7 +13,7 @@ from shapely import Polygon
 from carcinomap.annotation.tracing import Labels, Region, block_count
 from carcinomap.annotation.tracing import trace as trace_exactly
 from carcinomap.progress import progress
-from carcinomap.segmentation.spool import NOT_MAPPED
+from carcinomap.segmentation.unfinished.spool import NOT_MAPPED
 
 __all__ = ["BLOCK", "Labels", "Region", "trace"]
 
