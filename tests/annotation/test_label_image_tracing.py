@@ -51,21 +51,6 @@ def test_a_ring_over_many_blocks_is_one_polygon_with_its_hole():
     assert len(steps) == block_count(labels, 20) == 25
 
 
-def test_outlines_can_be_replaced_block_by_block():
-    image = np.zeros((8, 8), np.uint8)
-    image[2:4, 2:4] = 1
-    image[5:7, 5:7] = 2
-    seen = []
-
-    def halved(outlines):
-        seen.append(len(outlines))
-        return [outline.buffer(-0.5, join_style="mitre") for outline in outlines]
-
-    regions = list(trace(ArrayLabels(image), (0,), reshape=halved))
-    assert seen == [3]  # what is skipped among them
-    assert sorted((region.index, region.polygon.area) for region in regions) == [(1, 1), (2, 1)]
-
-
 def test_noise_is_given_up():
     image = np.random.default_rng(0).integers(0, 256, (40, 40)).astype(np.uint8)
     with pytest.raises(TooManyRegionsError):

@@ -7,7 +7,7 @@ from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.model import architectures, build_network, encoders
 from carcinomap.model.networks import rebuild_network
 
-LIBRARY = [name for name in architectures() if name not in ("atrous-resnet", "dpt")]
+LIBRARY = [name for name in architectures() if name not in ("atrous-resnet", "context-unet", "dpt")]
 
 
 @pytest.mark.parametrize("architecture", LIBRARY)
@@ -110,10 +110,12 @@ def test_a_network_is_built_again_from_its_kwargs():
     for network in (
         build_network("unet", "resnet18", 3, pretrained=False),
         build_network("atrous-resnet", classes=3, width=1 / 8),
+        build_network("context-unet", "resnet18", 3, pretrained=False, context=2),
     ):
         again = rebuild_network(network.architecture, network.kwargs, 3)
         assert str(again.module) == str(network.module)
         assert again.stride == network.stride
+        assert again.scales == network.scales
 
 
 @pytest.mark.parametrize(
@@ -123,6 +125,9 @@ def test_a_network_is_built_again_from_its_kwargs():
         ("unet", {"encoder": "resnet18", "activation": "sigmoid"}),
         ("unet", {"encoder": 3}),
         ("unet", {"width": 1.0}),
+        ("unet", {"encoder": "resnet18", "context": 4.0}),
+        ("context-unet", {"encoder": "resnet18"}),
+        ("context-unet", {"encoder": "resnet18", "context": "4"}),
         ("atrous-resnet", {"encoder": "resnet18"}),
         ("atrous-resnet", {"width": "1"}),
         ("atrous-resnet", {"width": 1e9}),

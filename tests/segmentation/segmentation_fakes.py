@@ -56,6 +56,7 @@ class FakeRuntime:
         self.classes = CLASSES
         self.views = views or (View(mpp, 256),)
         self.stride = stride
+        self.batch_pixels = 0
         self.shapes: list[tuple[int, ...]] = []
 
     def run(self, batches: Iterable[tuple[np.ndarray, ...]]) -> Iterator[np.ndarray]:
@@ -132,9 +133,26 @@ def fill(spool: Spool, labels: np.ndarray) -> None:
             spool.write(0, row, column, padded[y : y + CELL, x : x + CELL])
 
 
+def somewhere(share: float, seed: int, step: int = 64) -> Callable[[int, int, int, int], bool]:
+    """Return whether anything of a box is wanted, where a share of all squares is."""
+    squares = np.random.default_rng(seed).random((64, 64)) < share
+
+    def wanted(x: int, y: int, width: int, height: int) -> bool:
+        rows = slice(y // step, -(-(y + height) // step))
+        columns = slice(x // step, -(-(x + width) // step))
+        return bool(squares[rows, columns].any())
+
+    return wanted
+
+
+def new_path(folder: Path) -> Path:
+    """Return a path where nothing is yet; hypothesis keeps a folder from example to example."""
+    return folder / f"{len(list(folder.iterdir()))}.new"
+
+
 def write_map(path: Path, labels: np.ndarray, mpp: float = 1.0, scheme: Any = CLASSES) -> Path:
     height, width = labels.shape
-    with Spool(path.with_suffix(".cells")) as spool:
+    with Spool(new_path(path.parent)) as spool:
         fill(spool, labels)
         build_pyramid(spool, len(level_sizes(width, height)))
         write_class_map(path, spool, width, height, mpp, scheme, "memory")

@@ -76,7 +76,17 @@ def test_the_whole_result(tmp_path: Path, slide: MemorySlide) -> None:
     record = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
     assert record == result.record
     assert list(record) == (
-        ["slide", "model", "mpp", "size", "tissue_mm2", "classes", "settings", "version"]
+        [
+            "slide",
+            "model",
+            "mpp",
+            "size",
+            "roi",
+            "tissue_mm2",
+            "classes",
+            "settings",
+            "version",
+        ]
     )
     assert (record["slide"], record["mpp"], record["size"]) == ("a.svs", 1.0, [900, 600])
     assert record["tissue_mm2"] == pytest.approx(tissue.sum() / 1e6)
@@ -172,60 +182,76 @@ def interrupted(*_: Any) -> Any:
     raise KeyboardInterrupt
 
 
-def test_ctrl_c_leaves_nothing_and_no_thread(tmp_path: Path, slide: MemorySlide) -> None:
+def test_ctrl_c_leaves_what_is_finished_and_no_thread(tmp_path: Path, slide: MemorySlide) -> None:
     calls = []
 
-    def after_three(images: np.ndarray) -> np.ndarray:
+    def after_a_few(images: np.ndarray) -> np.ndarray:
         calls.append(1)
-        if len(calls) > 3:
+        if len(calls) > 9:
             raise KeyboardInterrupt
         return by_colour(images)
 
     threads = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        segment_slide(slide, FakeRuntime(after_three), model(), tmp_path, SETTINGS)
-    assert names(tmp_path) == []
+        segment_slide(slide, FakeRuntime(after_a_few), model(), tmp_path, SETTINGS)
+    assert names(tmp_path) == ["a.partial"]
     assert threading.active_count() == threads
 
 
 @pytest.mark.parametrize(
     "stage",
     [
-        "one_slide.write_class_map",
-        "one_slide.trace",
+        "mapping.finishing.trace_block",
+        "results.whole.write_class_map",
+        "results.whole.join",
         "results.overview.draw_overview",
         "results.outputs.os.replace",
     ],
 )
-def test_ctrl_c_at_any_stage_leaves_nothing(
+def test_ctrl_c_at_any_stage_leaves_nothing_half(
     tmp_path: Path, slide: MemorySlide, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"carcinomap.segmentation.{stage}", interrupted)
     with pytest.raises(KeyboardInterrupt):
         segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
-    assert names(tmp_path) == []
+    assert names(tmp_path) == ["a.partial"]
+    monkeypatch.undo()
+    segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
+    assert names(tmp_path) == FILES
 
 
-def test_ctrl_c_while_overwriting_keeps_the_old_result(tmp_path: Path, slide: MemorySlide) -> None:
+def test_ctrl_c_while_overwriting_keeps_the_old_result(
+    tmp_path: Path, slide: MemorySlide, monkeypatch: pytest.MonkeyPatch
+) -> None:
     segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
     before = contents(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         segment_slide(slide, FakeRuntime(interrupted), model(), tmp_path, SETTINGS, overwrite=True)
     assert contents(tmp_path) == before
+    with pytest.raises(KeyboardInterrupt):  # after some work
+        monkeypatch.setattr("carcinomap.segmentation.results.whole.join", interrupted)
+        segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS, overwrite=True)
+    assert names(tmp_path) == sorted([*FILES, "a.partial"])
+    assert {name: (tmp_path / name).read_bytes() for name in FILES} == before
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_is_told_and_leaves_nothing(
     tmp_path: Path, slide: MemorySlide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "carcinomap.segmentation.one_slide.Spool", lambda _: Spool(Path("/dev/full"))
-    )
+    def full(*_: Any) -> int:
+        with Path("/dev/full").open("wb", buffering=0) as device:
+            return device.write(b"one byte")
+
+    monkeypatch.setattr("carcinomap.segmentation.unfinished.spool.Spool._write", full)
     with pytest.raises(CarcinomapError, match="disk is full") as told:
         segment_slide(slide, FakeRuntime(by_position), model(), tmp_path / "maps", SETTINGS)
     assert str(tmp_path / "maps") in str(told.value)
     assert told.value.exit_code == 1
     assert names(tmp_path / "maps") == []
+    monkeypatch.undo()
+    segment_slide(slide, FakeRuntime(by_position), model(), tmp_path / "maps", SETTINGS)
+    assert names(tmp_path / "maps") == FILES
 
 
 def test_other_errors_of_the_disk_are_themselves(
@@ -234,10 +260,10 @@ def test_other_errors_of_the_disk_are_themselves(
     def refuse(*_: Any) -> None:
         raise PermissionError(errno.EACCES, "no")
 
-    monkeypatch.setattr("carcinomap.segmentation.one_slide.write_geojson", refuse)
+    monkeypatch.setattr("carcinomap.segmentation.results.whole.write_geojson", refuse)
     with pytest.raises(PermissionError):
         segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
-    assert names(tmp_path) == []
+    assert names(tmp_path) == ["a.partial"]
 
 
 def test_a_slide_too_coarse_for_the_model_is_refused(tmp_path: Path) -> None:

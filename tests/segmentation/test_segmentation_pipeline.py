@@ -1,5 +1,6 @@
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,14 +13,18 @@ from segmentation_fakes import (
     blobs,
     by_colour,
     by_position,
+    new_path,
     painted,
     tissue_everywhere,
 )
 from test_segmentation_blending import brute_force
 
 from carcinomap.errors import CarcinomapError
-from carcinomap.segmentation.mapping.pipeline import map_tiles
+from carcinomap.segmentation.job import Job
+from carcinomap.segmentation.mapping.map_slide import map_slide, plan_of
 from carcinomap.segmentation.mapping.plan import CELL, TilePlan
+from carcinomap.segmentation.results.outputs import Outputs
+from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.segmentation.unfinished.spool import NOT_MAPPED, Spool
 from carcinomap.slide import TissueMask, View
 
@@ -31,27 +36,27 @@ def run(
     tissue: TissueMask,
     tile: int = 256,
     overlap: int = 64,
-    batch: int = 1,
+    batch: int | None = 1,
     readers: int = 2,
-) -> tuple[np.ndarray, np.ndarray, TilePlan]:
-    mpp = runtime.views[0].mpp
-    width, height = slide.size_at(mpp)
-    ratio = mpp / slide.mpp
-    plan = TilePlan.of(
-        width,
-        height,
-        tile,
-        overlap,
-        runtime.stride,
-        lambda x, y, w, h: tissue.fraction(x * ratio, y * ratio, w * ratio, h * ratio) > 0,
+) -> tuple[np.ndarray, TilePlan]:
+    """Return the map, and the plan by which it was made."""
+    width, height = slide.size_at(runtime.views[0].mpp)
+    options = SegmentationSettings(
+        tile=tile, overlap=overlap, batch=batch, readers=readers, outlines=False
     )
-    with Spool(folder / "cells") as spool:
-        counts = map_tiles(slide, runtime, plan, tissue, spool, batch, readers)
+    job = Job(slide, runtime, options)
+    inside = Outputs(folder, "memory")
+    with (
+        mock.patch("carcinomap.segmentation.mapping.map_slide.find_tissue", return_value=tissue),
+        Spool(new_path(folder)) as spool,
+    ):
+        plan, _ = plan_of(job)
+        map_slide(job, spool, inside)
         cells = [
             [spool.read(0, row, column) for column in range(-(-width // CELL))]
             for row in range(-(-height // CELL))
         ]
-    return np.block(cells)[:height, :width], counts, plan
+    return np.block(cells)[:height, :width], plan
 
 
 @pytest.mark.parametrize(("batch", "readers"), [(1, 1), (3, 4)])
@@ -59,17 +64,25 @@ def test_a_pixelwise_network_gives_the_direct_map(tmp_path: Path, batch: int, re
     labels = blobs(700, 900, seed=1)
     slide = MemorySlide(painted(labels), mpp=1.0)
     runtime = FakeRuntime(by_colour)
-    found, counts, _ = run(
-        tmp_path, slide, runtime, tissue_everywhere(slide), batch=batch, readers=readers
-    )
+    found, _ = run(tmp_path, slide, runtime, tissue_everywhere(slide), batch=batch, readers=readers)
     np.testing.assert_array_equal(found, labels)
-    np.testing.assert_array_equal(counts[:4], np.bincount(labels.ravel(), minlength=4))
     assert {shape[0] for shape in runtime.shapes} == {batch}
+
+
+@pytest.mark.parametrize(("pixels", "batch"), [(0, 1), (3 * 256**2, 3), (10**9, 20)])
+def test_the_runtime_says_how_many_tiles_it_wants_at_once(
+    tmp_path: Path, pixels: int, batch: int
+) -> None:
+    slide = MemorySlide(painted(blobs(700, 900, seed=1)), mpp=1.0)
+    runtime = FakeRuntime(by_colour)
+    runtime.batch_pixels = pixels
+    _, plan = run(tmp_path, slide, runtime, tissue_everywhere(slide), batch=None)
+    assert {shape[0] for shape in runtime.shapes} == {min(batch, len(plan.tiles))}
 
 
 def test_at_another_mpp_the_map_is_that_of_the_slide_read_in_one_piece(tmp_path: Path) -> None:
     slide = MemorySlide(painted(blobs(900, 1100, seed=2)), mpp=0.7)
-    found, _, _ = run(tmp_path, slide, FakeRuntime(by_colour), tissue_everywhere(slide))
+    found, _ = run(tmp_path, slide, FakeRuntime(by_colour), tissue_everywhere(slide))
     width, height = slide.size_at(1.0)
     whole = by_colour(slide.read(0, 0, width, height, 1.0)[None])[0].argmax(axis=0)
     np.testing.assert_array_equal(found, whole)
@@ -91,10 +104,9 @@ def test_blending_equals_brute_force_on_tissue_alone(
     slide = MemorySlide(painted(blobs(height, width, seed)), mpp=1.0)
     mask = np.kron(random.random((-(-height // 64), -(-width // 64))) < 0.3, np.ones((8, 8), bool))
     tissue = TissueMask(mask, 8.0, 1.0)
-    found, counts, plan = run(tmp_path, slide, FakeRuntime(by_position), tissue, *layout)
+    found, plan = run(tmp_path, slide, FakeRuntime(by_position), tissue, *layout)
     mapped = tissue.window(0, 0, width, height, 1.0)
     np.testing.assert_array_equal(found != NOT_MAPPED, mapped)
-    assert counts[:4].sum() == mapped.sum()
     if plan.tiles:
         tiles = [
             by_position(slide.read(tile.x, tile.y, plan.size, plan.size, 1.0)[None])[0]
@@ -113,7 +125,7 @@ def test_every_view_has_the_tile_in_its_middle(tmp_path: Path) -> None:
         return by_colour(near)
 
     runtime = FakeRuntime(function, views=(View(1.0, 128), View(4.0, 64)))
-    _, _, plan = run(tmp_path, slide, runtime, tissue_everywhere(slide))
+    _, plan = run(tmp_path, slide, runtime, tissue_everywhere(slide))
     for tile, (near, wide) in zip(plan.tiles, seen, strict=True):
         np.testing.assert_array_equal(near, slide.read(tile.x, tile.y, 256, 256, 1.0))
         corner = (tile.x + 128 - 256, tile.y + 128 - 256)
@@ -124,9 +136,8 @@ def test_without_tissue_the_network_is_never_asked(tmp_path: Path) -> None:
     slide = MemorySlide(painted(blobs(300, 300, seed=4)), mpp=1.0)
     runtime = FakeRuntime(by_colour)
     nothing = TissueMask(np.zeros((38, 38), bool), 8.0, 1.0)
-    found, counts, _ = run(tmp_path, slide, runtime, nothing)
+    found, _ = run(tmp_path, slide, runtime, nothing)
     assert (found == NOT_MAPPED).all()
-    assert counts.sum() == 0
     assert runtime.shapes == []
 
 

@@ -1,5 +1,4 @@
-import json
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,35 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from rasterio.features import rasterize
-from segmentation_fakes import CLASSES
+from segmentation_maps import ArrayLabels, smooth
 
-from carcinomap.segmentation.outlines.geojson import write_geojson
-from carcinomap.segmentation.outlines.tracing import Region, trace
+from carcinomap.segmentation.outlines.tracing import Region, join, trace, trace_block
 from carcinomap.segmentation.unfinished.spool import NOT_MAPPED
-
-
-class ArrayLabels:
-    def __init__(self, image: np.ndarray) -> None:
-        self.image = image
-        self.height, self.width = image.shape
-
-    def window(self, x: int, y: int, width: int, height: int) -> np.ndarray:
-        return np.ascontiguousarray(self.image[y : y + height, x : x + width])
-
 
 SMALL = arrays(
     np.uint8,
     st.tuples(st.integers(1, 14), st.integers(1, 14)),
     elements=st.sampled_from([0, 1, 2, 3, NOT_MAPPED]),
 )
-
-
-def smooth(side: int, sigma: float, seed: int) -> np.ndarray:
-    random = np.random.default_rng(seed)
-    fields = [
-        scipy.ndimage.gaussian_filter(random.normal(size=(side, side)), sigma) for _ in "1234"
-    ]
-    return np.argmax(fields, axis=0).astype(np.uint8)
 
 
 def drawn(regions: list[Region], shape: tuple[int, int]) -> np.ndarray:
@@ -100,7 +80,7 @@ def test_a_ring_over_four_blocks_is_one_polygon_with_its_hole() -> None:
     image[20:80, 20:80] = 3
     image[40:60, 40:60] = 1
     image[45:55, 45:55] = 0
-    regions = trace(ArrayLabels(image), 0, 0, block=50)
+    regions = sorted(trace(ArrayLabels(image), 0, 0, block=50), key=lambda one: one.index)
     assert [region.index for region in regions] == [1, 3]
     for region, hole, area in zip(regions, (100, 400), (300, 3200), strict=True):
         assert len(region.polygon.interiors) == 1
@@ -116,8 +96,8 @@ def test_small_regions_go_and_small_holes_close() -> None:
     image[24:26, 24:26] = 1  # a region of 4 within
     image[50:52, 50:52] = 1  # a region of 4 by itself
     regions = trace(ArrayLabels(image), 10, 0)
-    assert [region.index for region in regions] == [2, 3]
-    assert [len(region.polygon.interiors) for region in regions] == [1, 0]
+    assert {region.index: len(region.polygon.interiors) for region in regions} == {2: 1, 3: 0}
+    assert len(regions) == 2
     assert areas(regions) == {1: 0, 2: 800, 3: 100}
 
 
@@ -135,63 +115,62 @@ def test_an_empty_map_has_no_regions() -> None:
         assert trace(ArrayLabels(np.full((50, 50), value, np.uint8)), 0, 1) == []
 
 
-def test_geojson_is_as_qupath_wants_it(tmp_path: Path) -> None:
-    image = np.zeros((100, 100), np.uint8)
-    image[20:80, 20:80] = 3
-    image[40:60, 40:60] = 1
-    path = tmp_path / "x.geojson"
-    scale, mpp = 1.3, 0.5
-    regions = trace(ArrayLabels(image), 0, 0)
-    write_geojson(path, regions, CLASSES, scale, mpp, origin=(7, 11))
-    content = json.loads(path.read_text(encoding="utf-8"))
-    assert content["type"] == "FeatureCollection"
-    assert content["origin"] == [7, 11]
-    benign, invasive = content["features"]
-    assert benign["properties"]["objectType"] == "annotation"
-    assert benign["properties"]["classification"] == {"name": "benign", "color": [230, 159, 0]}
-    assert invasive["properties"]["classification"]["name"] == "invasive"
-    shell, hole = invasive["geometry"]["coordinates"]
-    assert shell[0] == shell[-1]
-    # RFC 7946: the shell counterclockwise, holes clockwise.
-    assert shapely.LinearRing(shell).is_ccw
-    assert not shapely.LinearRing(hole).is_ccw
-    assert shapely.Polygon(shell).bounds == (19, 15, 97, 93)
-    assert shapely.Polygon(hole).equals(shapely.geometry.shape(benign["geometry"]))
-    area = shapely.geometry.shape(benign["geometry"]).area * mpp**2
-    assert benign["properties"]["measurements"] == {"Area µm^2": pytest.approx(area)}
+def traced(image: np.ndarray, block: int, tolerance: float) -> list[tuple[int, int, bytes]]:
+    height, width = image.shape
+    corners = [(y, x) for y in range(0, height, block) for x in range(0, width, block)]
+
+    def of(corner: tuple[int, int]) -> tuple[int, int, bytes]:
+        y, x = corner
+        labels = image[y : y + block, x : x + block]
+        return y // block, x // block, trace_block(labels, x, y, width, height, tolerance)
+
+    # Last to first, several at once: blocks know nothing of one another.
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(of, reversed(corners)))[::-1]
 
 
-def test_geojson_of_nothing_is_valid(tmp_path: Path) -> None:
-    write_geojson(tmp_path / "x.geojson", [], CLASSES, 1.0, 1.0)
-    content = json.loads((tmp_path / "x.geojson").read_text(encoding="utf-8"))
-    assert content["features"] == []
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("geojson")
+def test_blocks_may_be_traced_in_any_order_and_left_out_where_nothing_is() -> None:
+    image = smooth(150, 4, seed=5)
+    image[:, 40:80] = NOT_MAPPED
+    blocks = traced(image, 40, 1.5)
+    assert any(not data for _, _, data in blocks)
+    left = [block for block in blocks if block[2]]
+    results = [
+        [(region.index, region.polygon.wkb) for region in regions]
+        for regions in (
+            join(blocks, 40, 150, 150, 20),
+            join(left, 40, 150, 150, 20),
+            trace(ArrayLabels(image), 20, 1.5, 40),
+        )
+    ]
+    assert results[0] == results[1] == results[2]
+    assert len(results[0]) > 10
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.integers(0, 999), st.floats(0.1, 9))
-def test_rounding_keeps_outlines_valid_and_borders_common(
-    folder: Path, seed: int, scale: float
+@given(st.integers(0, 999), st.sampled_from([16, 33]), st.floats(0.5, 3))
+def test_what_blocks_simplify_by_themselves_stays_a_coverage(
+    seed: int, block: int, tolerance: float
 ) -> None:
-    path = folder / "x.geojson"
-    regions = trace(ArrayLabels(smooth(80, 3, seed)), 10, 1.5)
-    write_geojson(path, regions, CLASSES, scale, 1.0)
-    features = json.loads(path.read_text(encoding="utf-8"))["features"]
-    polygons = [shapely.geometry.shape(feature["geometry"]) for feature in features]
-    assert len(polygons) == len(regions)
+    image = smooth(90, 3, seed)
+    regions = trace(ArrayLabels(image), 0, tolerance, block)
+    polygons = [region.polygon for region in regions]
     assert shapely.is_valid(polygons).all()
     assert shapely.coverage_is_valid(polygons)
+    for index, area in areas(regions).items():
+        mine = image == index
+        rim = mine.sum() - scipy.ndimage.binary_erosion(mine).sum()
+        assert abs(area - mine.sum()) <= tolerance * rim
+    # On the borders between blocks, nothing has moved.
+    for index in (1, 2, 3):
+        together = shapely.union_all([r.polygon for r in regions if r.index == index])
+        line = shapely.LineString([(block, 0), (block, 90)])
+        beside = (image[:, block - 1] == index) | (image[:, block] == index)
+        assert together.intersection(line).length == np.count_nonzero(beside)
 
 
-def test_a_first_region_that_rounding_pinches_in_two_leaves_valid_json(tmp_path: Path) -> None:
-    bow = shapely.Polygon([(0, 0), (9, 0), (4.5, 4.001), (9, 8), (0, 8), (4.4999, 4)])
-    path = tmp_path / "pinched.geojson"
-    write_geojson(path, [Region(1, bow), Region(2, shapely.box(20, 0, 29, 9))], CLASSES, 1.0, 1.0)
-    features = json.loads(path.read_text(encoding="utf-8"))["features"]
-    assert len(features) == 3
-    write_geojson(path, [Region(1, shapely.box(0, 0, 0.001, 0.001))], CLASSES, 1.0, 1.0)
-    assert json.loads(path.read_text(encoding="utf-8"))["features"] == []
+def test_a_map_of_one_block_needs_no_joining() -> None:
+    ((row, column, data),) = traced(np.full((30, 20), 2, np.uint8), 30, 2.0)
+    (region,) = join([(row, column, data)], 30, 20, 30, 0)
+    assert region.index == 2
+    assert region.polygon.equals(shapely.box(0, 0, 20, 30))

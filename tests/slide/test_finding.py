@@ -18,6 +18,11 @@ def test_whole_slides_below_a_folder(tmp_path):
     assert found(tmp_path, *names) == ["a.svs", "b.SVS", "d.ndpi", "deep/c.tiff"]
 
 
+def test_unfinished_results_and_images_in_many_files_are_passed_over(tmp_path):
+    names = ["a.svs", "maps/a.partial/a.ome.tif", "maps/a.probabilities.ome.zarr/0/x.tif"]
+    assert found(tmp_path, *names) == ["a.svs"]
+
+
 def test_images_count_where_there_are_no_whole_slides(tmp_path):
     images = ["a.png", "b.JPG", "deep/c.jpeg", "a_mask.png", "b_labels.png"]
     assert found(tmp_path / "fields", *images) == ["a.png", "b.JPG", "deep/c.jpeg"]

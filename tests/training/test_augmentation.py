@@ -16,22 +16,29 @@ def batch():
     return images, labels
 
 
+def varied(augmentation, images, labels, step):
+    """Return images of one view, and labels, varied."""
+    (image,), labels = augmentation([images], labels, step)
+    return image, labels
+
+
 def test_same_step_same_variation(batch):
     one, other = Augmentation(45, 0.2, 1), Augmentation(45, 0.2, 1)
-    for first, second in zip(one(*batch, 7), other(*batch, 7), strict=True):
+    for first, second in zip(varied(one, *batch, 7), varied(other, *batch, 7), strict=True):
         assert torch.equal(first, second)
-    assert not torch.equal(one(*batch, 7)[0], one(*batch, 8)[0])
-    assert not torch.equal(one(*batch, 7)[0], Augmentation(45, 0.2, 2)(*batch, 7)[0])
+    before = varied(one, *batch, 7)[0]
+    assert not torch.equal(before, varied(one, *batch, 8)[0])
+    assert not torch.equal(before, varied(Augmentation(45, 0.2, 2), *batch, 7)[0])
 
 
 def test_samples_differ(batch):
     images = batch[0][:1].repeat(4, 1, 1, 1)
-    varied = Augmentation(0, 0.2, 0)(images, batch[1], 0)[0]
-    assert len({round(float(image.mean()), 5) for image in varied}) == 4
+    found = varied(Augmentation(0, 0.2, 0), images, batch[1], 0)[0]
+    assert len({round(float(image.mean()), 5) for image in found}) == 4
 
 
 def test_nothing_asked_nothing_changed(batch):
-    images, labels = Augmentation(0, 0, 0)(*batch, 3)
+    images, labels = varied(Augmentation(0, 0, 0), *batch, 3)
     assert torch.equal(images, batch[0])
     assert torch.equal(labels, batch[1])
 
@@ -41,15 +48,27 @@ def test_image_and_label_turn_together(batch):
     labels = batch[1].clone()
     labels[labels == IGNORE] = 0
     images = (labels == 2).float().unsqueeze(1).repeat(1, 3, 1, 1)
-    turned, moved = Augmentation(180, 0, 5)(images, labels, 0)
+    turned, moved = varied(Augmentation(180, 0, 5), images, labels, 0)
     inside = moved != IGNORE
     assert ((turned[:, 0] > 0.5) == (moved == 2))[inside].float().mean() > 0.99
     assert not torch.equal(moved, labels)
 
 
+def test_views_of_one_centre_turn_and_are_stained_alike():
+    """What the middle of a wide view shows is still what the fine view shows, four times as big."""
+    coarse = torch.rand((4, 3, 8, 8), generator=torch.Generator().manual_seed(1)) * 0.6 + 0.2
+    wide = torch.nn.functional.interpolate(coarse, (256, 256), mode="bilinear")
+    fine = torch.nn.functional.interpolate(wide[..., 96:160, 96:160], (256, 256), mode="bilinear")
+    labels = torch.zeros((4, 256, 256), dtype=torch.int64)
+    (fine, wide), labels = Augmentation(180, 0.2, 5)([fine, wide], labels, 0)
+    assert labels.shape == (4, 256, 256)
+    middle = torch.nn.functional.avg_pool2d(fine, 4)[..., 16:48, 16:48]
+    torch.testing.assert_close(middle, wide[..., 112:144, 112:144], atol=0.02, rtol=0)
+
+
 def test_outside_is_ignored_and_inside_is_kept(batch):
     labels = torch.full_like(batch[1], 1)
-    moved = Augmentation(45, 0, 5)(batch[0], labels, 0)[1]
+    moved = varied(Augmentation(45, 0, 5), batch[0], labels, 0)[1]
     assert set(moved.unique().tolist()) <= {1, IGNORE}
     assert (moved[:, 16:48, 16:48] == 1).all()
     assert 0 < (moved == IGNORE).float().mean() < 0.25
@@ -58,11 +77,11 @@ def test_outside_is_ignored_and_inside_is_kept(batch):
 def test_stain_varies_but_glass_stays_light():
     tissue = torch.tensor([0.75, 0.5, 0.7]).view(1, 3, 1, 1).expand(64, 3, 4, 4)
     labels = torch.zeros((64, 4, 4), dtype=torch.int64)
-    varied = Augmentation(0, 0.2, 0)(tissue, labels, 0)[0]
-    assert varied.min() >= 0
-    assert varied.max() <= 1
-    assert 0.01 < float(varied[:, :, 0, 0].std(dim=0).mean()) < 0.15
-    glass = Augmentation(0, 0.2, 0)(torch.full((64, 3, 4, 4), 0.98), labels, 0)[0]
+    found = varied(Augmentation(0, 0.2, 0), tissue, labels, 0)[0]
+    assert found.min() >= 0
+    assert found.max() <= 1
+    assert 0.01 < float(found[:, :, 0, 0].std(dim=0).mean()) < 0.15
+    glass = varied(Augmentation(0, 0.2, 0), torch.full((64, 3, 4, 4), 0.98), labels, 0)[0]
     assert float(glass.min()) > 0.85
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
+import torch
 
 from carcinomap.annotation import IGNORE, Annotation, AnnotationSet, ClassScheme
 from carcinomap.cohort import Case, PatchKey, PatchSource
@@ -10,6 +11,7 @@ from carcinomap.slide import TissueMask, View
 from carcinomap.training.dataset import PatchDataset, turned
 
 SCHEME = ClassScheme.default()
+PLAIN = (View(1.0, 64),)
 
 
 class Drawn:
@@ -32,20 +34,25 @@ class Drawn:
 def make(monkeypatch):
     monkeypatch.setattr(Case, "open_slide", lambda case: Drawn())
 
-    def dataset(teaching=True, glass=(0, 320)):
+    def dataset(teaching=True, glass=(0, 320), views=PLAIN):
         mask = np.ones((64, 64), bool)
         mask[:, glass[0] // 16 : -(-glass[1] // 16)] = False
         region = Annotation("invasive", shapely.box(400, 400, 600, 500))
         source = PatchSource(
             0, 1000, 1000, 0.5, TissueMask(mask, 8.0, 0.5), AnnotationSet((region,))
         )
-        return PatchDataset([Case(Path("a.svs"))], {0: source}, SCHEME, View(1.0, 64), teaching)
+        return PatchDataset([Case(Path("a.svs"))], {0: source}, SCHEME, views, teaching)
 
     return dataset
 
 
+def one_view(dataset, key):
+    (image,), label = dataset[key]
+    return image, label
+
+
 def test_image_and_label_of_a_key(make):
-    image, label = make()[PatchKey(0, 500, 450)]
+    image, label = one_view(make(), PatchKey(0, 500, 450))
     assert image.shape == (3, 64, 64)
     assert label.shape == (64, 64)
     assert image[0, 0, 0] == (500 - 64 + 1) // 4
@@ -60,13 +67,29 @@ def test_scale_shows_more(make):
 
 @pytest.mark.parametrize("orientation", range(8))
 def test_every_orientation_keeps_image_and_label_together(make, orientation):
-    plain_image, plain_label = make()[PatchKey(0, 560, 480)]
-    image, label = make()[PatchKey(0, 560, 480, orientation)]
+    plain_image, plain_label = one_view(make(), PatchKey(0, 560, 480))
+    image, label = one_view(make(), PatchKey(0, 560, 480, orientation))
     np.testing.assert_array_equal(
         image.numpy().transpose(1, 2, 0),
         turned(plain_image.numpy().transpose(1, 2, 0), orientation),
     )
     np.testing.assert_array_equal(label, turned(plain_label.numpy(), orientation))
+
+
+@pytest.mark.parametrize("orientation", range(8))
+def test_every_view_has_the_key_s_centre_orientation_and_scale(make, orientation):
+    views = (View(1.0, 64), View(4.0, 32))
+    (near, far), label = make(views=views)[PatchKey(0, 500, 450, orientation, 1.1)]
+    assert (near.shape, far.shape, label.shape) == ((3, 64, 64), (3, 32, 32), (64, 64))
+    # The slide shows its own places, a quarter of a column in red and of a row in green.
+    for channel, centre in ((0, 500 / 4), (1, 450 / 4)):
+        assert float(near[channel].float().mean()) == pytest.approx(centre, abs=1)
+        assert float(far[channel].float().mean()) == pytest.approx(centre, abs=1)
+        steps = [
+            torch.stack(torch.gradient(view[channel].float())).flatten(1).mean(dim=1)
+            for view in (near, far)
+        ]
+        torch.testing.assert_close(steps[0] * 4, steps[1], atol=0.1, rtol=0)
 
 
 def test_orientations_are_eight():

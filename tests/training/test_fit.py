@@ -9,6 +9,7 @@ import torch
 from carcinomap.cohort import Cohort, read_cohort
 from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.model import load_model
+from carcinomap.model.torch_runtime import TorchRuntime
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.data import prepare
 from carcinomap.training.fit import _length
@@ -40,6 +41,24 @@ def test_run_leaves_a_model_and_how_it_came_about(cohort, tmp_path):
     assert summary["steps"] == 4
     split = {case.patient: case.split for case in read_cohort(tmp_path / "split.csv").cases}
     assert set(split.values()) == {"train", "val"}
+
+
+def test_a_context_network_learns_from_two_views(cohort, tmp_path):
+    settings = TrainingSettings(
+        **{**TINY, "patch": 128}, steps=2, validate_every=1, architecture="context-unet", context=2
+    )
+    model = load_model(train(cohort, tmp_path, settings).model)
+    assert [(view.mpp, view.size) for view in model.spec.views] == [(1.0, 128), (2.0, 128)]
+    tile, wide = (np.full((1, 128, 128, 3), value, np.uint8) for value in (200, 160))
+    (probabilities,) = TorchRuntime(model, torch.device("cpu")).run([(tile, wide)])
+    assert probabilities.shape == (1, 4, 128, 128)
+
+
+def test_a_patch_that_does_not_fit_the_network_is_refused(cohort, tmp_path):
+    settings = TrainingSettings(**{**TINY, "patch": 192}, steps=1, architecture="context-unet")
+    with pytest.raises(InputError, match="multiple of 128"):
+        train(cohort, tmp_path, settings)
+    assert not list(tmp_path.iterdir())
 
 
 def test_same_run_same_bytes(cohort, tmp_path):

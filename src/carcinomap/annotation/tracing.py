@@ -5,9 +5,9 @@ blocks is joined with what lies on the other side. Regions are pixels connected 
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +15,13 @@ import rasterio.features
 import shapely
 from numpy.typing import NDArray
 from rasterio import Affine
-from shapely import Polygon
+from rasterio.errors import NotGeoreferencedWarning
+from shapely import GeometryType
+
+from carcinomap.annotation.joining import Grid, Piece, Region, cut, join
+
+# Blocks have no place on Earth. rasterio keeps quiet about that, but not in several threads.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 BLOCK = 1024
 """Side of the blocks in pixels. A block of nothing but noise takes half a gigabyte."""
@@ -36,31 +42,19 @@ class Labels(Protocol):
         """Return the values (height, width) of a window inside the image."""
 
 
-@dataclass(frozen=True)
-class Region:
-    """A connected region of one value; the polygon is in pixels, its corners whole numbers."""
-
-    index: int
-    polygon: Polygon
-
-
 class TooManyRegionsError(Exception):
     """An image has more regions than its tracing was to find."""
 
 
-Reshape = Callable[[Sequence[Polygon]], Sequence[Polygon]]
-
-
 def block_count(labels: Labels, block: int = BLOCK) -> int:
     """Return how many blocks an image is traced in."""
-    return -(-labels.width // block) * -(-labels.height // block)
+    return len(Grid(labels.width, labels.height, block))
 
 
 def trace(
     labels: Labels,
     skip: Collection[int],
     block: int = BLOCK,
-    reshape: Reshape | None = None,
     advance: Callable[[], object] = lambda: None,
     most: float = math.inf,
 ) -> Iterator[Region]:
@@ -70,70 +64,60 @@ def trace(
         labels: The image.
         skip: Values whose regions are left out.
         block: Side of the blocks traced at once, in pixels.
-        reshape: Called with all outlines of a block, also those to be left out, and returns what
-            shall replace them; it may move no corner on the border of the block.
         advance: Called after every block.
         most: How many regions there may be, those of every block counted by themselves.
 
     Yields:
-        Regions within a block, block by block; then, by value, those that blocks had to share.
+        Regions, each with the last block that it reaches or borders on.
 
     Raises:
         TooManyRegionsError: There are more than ``most``.
     """
-    pieces: defaultdict[int, list[Polygon]] = defaultdict(list)
-    count = 0
-    for y in range(0, labels.height, block):
-        for x in range(0, labels.width, block):
-            for region, cut in _trace_block(labels, x, y, block, skip, reshape):
-                count += 1
+    grid = Grid(labels.width, labels.height, block)
+
+    def blocks() -> Iterator[tuple[int, int, Iterable[Piece]]]:
+        count = 0
+        for row, column in grid:
+            box = x, y, right, bottom = grid.box(row, column)
+            image = labels.window(x, y, right - x, bottom - y)
+            wanted = ~np.isin(image, list(skip))
+            if wanted.any():
+                values, polygons = outlines(image, x, y, wanted)
+                count += len(values)
                 if count > most:
                     raise TooManyRegionsError
-                if cut:
-                    pieces[region.index].append(region.polygon)
-                else:
-                    yield region
+                shared = cut(polygons, box, grid.width, grid.height)
+                yield row, column, map(Piece, values.tolist(), polygons, shared.tolist())
             advance()
-    for index in sorted(pieces):
-        # All corners are whole numbers: the union is exact.
-        joined = shapely.union_all(pieces.pop(index))
-        yield from (Region(index, polygon) for polygon in shapely.get_parts(joined))
+
+    return join(blocks(), grid)
 
 
-def _trace_block(
-    labels: Labels, x: int, y: int, block: int, skip: Collection[int], reshape: Reshape | None
-) -> Iterator[tuple[Region, bool]]:
-    """Yield a block's regions, and whether its border to another block cuts them."""
-    right, bottom = min(x + block, labels.width), min(y + block, labels.height)
-    image = labels.window(x, y, right - x, bottom - y)
-    wanted = np.ones(image.shape, bool)
-    for value in skip:
-        wanted &= image != value
-    if not wanted.any():
-        return
-    shapes = rasterio.features.shapes(
-        image,
-        mask=wanted if reshape is None else None,
-        connectivity=4,
-        transform=Affine.translation(x, y),
+def outlines(
+    image: NDArray[np.integer[Any]], x: int, y: int, wanted: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Outline the regions of one block.
+
+    Args:
+        image: Values (height, width).
+        x: Of its left edge.
+        y: Of its top edge.
+        wanted: Where regions are outlined, (height, width).
+
+    Returns:
+        Values and polygons, (n,) each.
+    """
+    found = list(
+        rasterio.features.shapes(
+            image, mask=wanted, connectivity=4, transform=Affine.translation(x, y)
+        )
     )
-    outlines: Iterator[tuple[int, Polygon]] = (
-        (int(value), _polygon(*shape["coordinates"])) for shape, value in shapes
-    )
-    if reshape is not None:
-        indices, polygons = zip(*outlines, strict=True)
-        outlines = zip(indices, reshape(polygons), strict=True)
-    for index, polygon in outlines:
-        if index not in skip:
-            x0, y0, x1, y1 = polygon.bounds
-            cut = (
-                (x0 == x and x > 0)
-                or (y0 == y and y > 0)
-                or (x1 == right and right < labels.width)
-                or (y1 == bottom and bottom < labels.height)
-            )
-            yield Region(index, polygon), cut
-
-
-def _polygon(shell: list[Any], *holes: list[Any]) -> Polygon:
-    return Polygon(shell, holes)
+    # One array of all corners: polygons made one by one would take as long as the tracing.
+    polygons = [shape["coordinates"] for shape, _ in found]
+    rings = list(chain.from_iterable(polygons))
+    lengths = [len(ring) for ring in rings]
+    numbers = chain.from_iterable(chain.from_iterable(rings))
+    corners = np.fromiter(numbers, np.float64, 2 * sum(lengths)).reshape(-1, 2)
+    ends = np.cumsum([0, *lengths]), np.cumsum([0, *map(len, polygons)])
+    values = np.array([value for _, value in found], np.int64)
+    return values, np.asarray(shapely.from_ragged_array(GeometryType.POLYGON, corners, ends))

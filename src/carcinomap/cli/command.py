@@ -175,7 +175,7 @@ def with_exit_code(call: Callable[[], Outcome], as_json: bool, quiet: bool) -> N
         errors.print(f"error: {_explain(error)}", style="red", markup=False)
         raise typer.Exit(1) from error
     except KeyboardInterrupt as interrupt:
-        errors.print("interrupted")
+        errors.print(f"interrupted{f': {interrupt}' if str(interrupt) else ''}", markup=False)
         raise typer.Exit(INTERRUPTED) from interrupt
     if not quiet:
         for note in outcome.notes:

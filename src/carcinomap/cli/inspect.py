@@ -20,7 +20,7 @@ from carcinomap.slide import find_slides, is_slide_file
 def inspect(
     files: Annotated[
         list[Path],
-        typer.Argument(help="Slides, annotations, class maps, models, or folders of slides."),
+        typer.Argument(help="Slides, annotations, maps, models, or folders of slides."),
     ],
     common: Common,
     classes: ClassesOption = None,
@@ -39,7 +39,7 @@ def inspect(
     A slide's pixels are really read. An annotation of the same name beside it is read too.
     """
     scheme = read_classes(classes)
-    paths = [file for path in files for file in find_slides(path)]
+    paths = [file for path in files for file in ([path] if _is_zarr(path) else find_slides(path))]
 
     def look(path: Path) -> dict[str, Any] | CarcinomapError:
         try:
@@ -64,10 +64,14 @@ def _describe(
     path: Path, scheme: ClassScheme | None, mpp: float | None, pictures: Path | None
 ) -> dict[str, Any]:
     """Say what a file is, by its name, and what is in it."""
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() in (".safetensors", ".onnx"):
         from carcinomap.model import load_model  # noqa: PLC0415
 
         return {"file": str(path), **json.loads(load_model(path).spec.to_json())}
+    if _is_zarr(path):
+        from carcinomap.segmentation.describe import describe_planes  # noqa: PLC0415
+
+        return {"file": str(path), **describe_planes(path)}
     paints_classes = not is_slide_file(path) or why_no_annotation(path) is None
     if path.name.endswith(".ome.tif") and paints_classes:
         from carcinomap.segmentation.describe import describe_class_map  # noqa: PLC0415
@@ -76,6 +80,11 @@ def _describe(
     if path.suffix.lower() in ANNOTATION_SUFFIXES and paints_classes:
         return {"file": str(path), **describe_annotation(path, scheme, mpp)}
     return {"file": str(path), **describe_slide(path, scheme, mpp, pictures)}
+
+
+def _is_zarr(path: Path) -> bool:
+    """Say whether a path names planes: a folder that is one thing, and not one full of slides."""
+    return path.name.endswith(".ome.zarr")
 
 
 def _table(path: Path, data: dict[str, Any]) -> Table:

@@ -1,7 +1,8 @@
 """``carcinomap segment``."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Group
@@ -9,50 +10,94 @@ from rich.table import Table
 from rich.text import Text
 
 from carcinomap.cli.command import Common, Outcome
-from carcinomap.segmentation import Segmentation, SegmentationSettings
+from carcinomap.segmentation import Estimates, Segmentation, SegmentationSettings
+from carcinomap.segmentation.dry_run import HEADINGS, describe
+
+Failures = Sequence[tuple[Path, Exception]]
 
 
 def segment(
     slides: Annotated[list[Path], typer.Argument(help="Slides, folders of slides, or patterns.")],
-    model: Annotated[Path, typer.Option("--model", "-m", help="Model file, model.safetensors.")],
+    model: Annotated[
+        list[Path],
+        typer.Option("--model", "-m", help="Model file; several of them are averaged."),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the maps.")],
     settings: SegmentationSettings,
     common: Common,
+    roi: Annotated[
+        Path | None,
+        typer.Option(help="Annotation file, or folder of them: map only inside its regions."),
+    ] = None,
     mpp: Annotated[
         float | None, typer.Option(help="Microns per level-0 pixel; overrides what slides say.")
     ] = None,
     device: Annotated[str, typer.Option(help="'auto', 'cpu', 'cuda' or 'cuda:1'.")] = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing maps.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what it takes: time, memory, disk.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Begin anew, and replace existing maps.")
+    ] = False,
 ) -> Outcome:
     """Map slides with a trained model.
 
     Example: `carcinomap segment new.svs --model runs/first/model.safetensors --output maps/`
 
     Writes for each slide NAME.ome.tif (class map), NAME.geojson (outlines for QuPath), NAME.png
-    (picture) and NAME.json (areas). Slides that are done already are passed over.
+    (picture) and NAME.json (areas). Slides that are done already are passed over, and a slide
+    that was stopped halfway goes on where it was.
     """
+    from carcinomap.segmentation import estimate_slides  # noqa: PLC0415
     from carcinomap.segmentation import segment as segment_slides  # noqa: PLC0415
 
-    result = segment_slides(
-        slides,
-        model,
-        output,
-        settings,
-        mpp=mpp,
-        device=device,
-        threads=common.workers,
-        overwrite=overwrite,
-    )
-    if result.failures and len(result.failures) + len(result.done) == 1:
-        raise result.failures[0][1]
-    failures = [f"{path.name}: {error}" for path, error in result.failures]
-    data = {
-        "done": [dict(one.record) for one in result.done],
-        "failures": {str(path): str(error) for path, error in result.failures},
+    options: dict[str, Any] = {
+        "roi": roi,
+        "mpp": mpp,
+        "device": device,
+        "threads": common.workers,
     }
-    lines = [Text(line, style="red") for line in failures]
-    text = Group(_table(result.done), Text(f"{len(result.done)} done, in {output}"), *lines)
-    return Outcome(data, text, failed=bool(failures))
+    if dry_run:
+        return _estimated(estimate_slides(slides, model, settings, **options))
+    try:
+        result = segment_slides(slides, model, output, settings, overwrite=overwrite, **options)
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            f"what is finished waits in {output}; the same command goes on"
+        ) from stop
+    _raise_if_only(result.failures, result.done)
+    data = {"done": [dict(one.record) for one in result.done], "failures": _told(result.failures)}
+    done = Text(f"{len(result.done)} done, in {output}")
+    text = Group(_table(result.done), done, *_lines(result.failures))
+    return Outcome(data, text, failed=bool(result.failures))
+
+
+def _estimated(result: Estimates) -> Outcome:
+    _raise_if_only(result.failures, result.slides)
+    data = {
+        "slides": [one.to_dict() for one in result.slides],
+        "failures": _told(result.failures),
+    }
+    table = Table()
+    for title in HEADINGS:
+        table.add_column(title, justify="left" if title == "slide" else "right")
+    for row in describe(result.slides):
+        table.add_row(*row)
+    return Outcome(data, Group(table, *_lines(result.failures)), failed=bool(result.failures))
+
+
+def _raise_if_only(failures: Failures, others: Sequence[object]) -> None:
+    """Where all that was asked for is one slide that fails, its error is the command's."""
+    if len(failures) == 1 and not others:
+        raise failures[0][1]
+
+
+def _told(failures: Failures) -> dict[str, str]:
+    return {str(path): str(error) for path, error in failures}
+
+
+def _lines(failures: Failures) -> list[Text]:
+    return [Text(f"{path.name}: {error}", style="red") for path, error in failures]
 
 
 def _table(done: tuple[Segmentation, ...]) -> Table:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from carcinomap.model.networks import Network, architectures, build_network, encoders
     from carcinomap.model.opening import open_runtime
     from carcinomap.model.runtime import Runtime
+    from carcinomap.model.stored import open_model
 
 __all__ = [
     "Model",
@@ -28,6 +29,7 @@ __all__ = [
     "build_network",
     "encoders",
     "load_model",
+    "open_model",
     "open_runtime",
     "save_model",
 ]
@@ -40,6 +42,7 @@ _HOMES = {
     "build_network": "networks",
     "encoders": "networks",
     "load_model": "file",
+    "open_model": "stored",
     "open_runtime": "opening",
     "save_model": "file",
 }

@@ -8,17 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from carcinomap.errors import InputError, existing_file
+from carcinomap.errors import InputError
 from carcinomap.files import atomic_path
 from carcinomap.model.networks import Network, rebuild_network
 from carcinomap.model.spec import Model, ModelSpec
-
-# One key alone: several are written in random order, and equal models would differ in bytes.
-KEY = "carcinomap"
+from carcinomap.model.stored import KEY, OnnxModel, open_model, reading
 
 
 def save_model(model: Model, path: str | Path) -> None:
@@ -35,31 +32,22 @@ def save_model(model: Model, path: str | Path) -> None:
 def load_model(path: str | Path) -> Model:
     """Read a model file; its network is on the CPU, in evaluation mode.
 
+    A lab's own network, ``NAME.onnx`` with ``NAME.yaml`` beside it, stays in its file.
+
     Raises:
         InputError: There is no such file, or it is no model file that can be used; the message
             names the file and the reason.
     """
-    path = existing_file(path, "model")
-    try:
-        with safe_open(path, framework="pt") as content:
-            spec = _spec(content)
-            return Model(spec, _network(spec, content))
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not a model file ({error})") from error
-    except InputError as error:
-        raise InputError(f"{path}: not a usable model file: {error}") from error
+    model = open_model(path)
+    if isinstance(model, OnnxModel):
+        return model
+    with reading(Path(path), "pt") as content:
+        return Model(model.spec, _network(model.spec, content))
 
 
 def _stored(tensor: Tensor) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
     return tensor.float() if tensor.is_floating_point() else tensor
-
-
-def _spec(content: Any) -> ModelSpec:
-    metadata = content.metadata() or {}
-    if KEY not in metadata:
-        raise InputError("it has weights, but no description by carcinomap")
-    return ModelSpec.from_json(metadata[KEY])
 
 
 def _network(spec: ModelSpec, content: Any) -> torch.nn.Module:

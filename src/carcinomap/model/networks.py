@@ -1,5 +1,6 @@
 """Build a network by the names of its architecture and encoder."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from torch import nn
 
 from carcinomap.errors import InputError
 from carcinomap.model import atrous_resnet
+from carcinomap.model.context_unet import ContextUnet
 from carcinomap.model.encoder import (
     DEFAULT_ENCODER,
     choose,
@@ -18,11 +20,20 @@ from carcinomap.model.encoder import (
     load_pretrained,
 )
 from carcinomap.model.spec import Preprocessing
+from carcinomap.slide import View
 
 __all__ = ["Network", "architectures", "build_network", "encoders", "rebuild_network"]
 
 REFERENCE = "atrous-resnet"
 MIN_WIDTH, MAX_WIDTH = 1 / 16, 4.0
+CONTEXT = "context-unet"
+MIN_CONTEXT, MAX_CONTEXT = 2, 8
+
+# What each architecture is built from, besides the number of classes; all others from an encoder.
+_KWARGS: dict[str, dict[str, type]] = {
+    REFERENCE: {"width": float},
+    CONTEXT: {"encoder": str, "context": float},
+}
 
 
 @dataclass(frozen=True)
@@ -30,11 +41,12 @@ class Network:
     """A network and what must be known to build it again and to feed it.
 
     Attributes:
-        module: Normalised images (n, 3, h, w) → logits (n, classes, h, w).
+        module: Normalised images (n, 3, h, w), one for each view, → logits (n, classes, h, w).
         architecture: Its name, as ``architectures`` lists it.
-        kwargs: ``encoder`` or, for the reference network, ``width``.
+        kwargs: ``encoder``, with ``context`` for the context network; ``width`` for the reference.
         stride: Height and width of an input are multiples of it, in pixels.
         preprocessing: How it wants its pixels.
+        scales: For each view, how many times as many microns a pixel has as one of the first.
     """
 
     module: nn.Module
@@ -42,13 +54,18 @@ class Network:
     kwargs: Mapping[str, Any]
     stride: int
     preprocessing: Preprocessing
+    scales: tuple[float, ...] = (1.0,)
+
+    def views(self, mpp: float, size: int) -> tuple[View, ...]:
+        """Return what it sees where its map has ``mpp`` and a patch ``size`` pixels."""
+        return tuple(View(mpp * scale, size) for scale in self.scales)
 
 
 def architectures() -> tuple[str, ...]:
     """Return the names of all architectures, the default first."""
     library = sorted(smp.MODEL_ARCHITECTURES_MAPPING)
     library.remove("unet")
-    return ("unet", REFERENCE, *library)
+    return ("unet", CONTEXT, REFERENCE, *library)
 
 
 def build_network(
@@ -58,6 +75,7 @@ def build_network(
     pretrained: bool = True,
     *,
     width: float = 1.0,
+    context: float = 4,
 ) -> Network:
     """Build a network with new weights.
 
@@ -69,14 +87,19 @@ def build_network(
         pretrained: Start the encoder from ImageNet weights. Those of ``efficientnet-lite0``
             are installed with carcinomap, others are downloaded; the reference network has none.
         width: Factor on the channels of the reference network, 1/16 to 4.
+        context: How many times as wide the context network, ``context-unet``, sees in its second
+            view; a whole number from 2 to 8.
 
     Raises:
-        InputError: A name is unknown, or encoder and architecture do not go together.
+        InputError: A name is unknown, a number is out of its range, or encoder and architecture
+            do not go together.
         CarcinomapError: The pretrained weights cannot be had.
     """
     architecture = choose(architecture, architectures(), "architecture")
     if architecture == REFERENCE:
         return _reference_network(classes, width)
+    if architecture == CONTEXT:
+        return _context_network(encoder, classes, pretrained, context)
     return _library_network(architecture, encoder, classes, pretrained)
 
 
@@ -88,9 +111,10 @@ def rebuild_network(architecture: str, kwargs: Mapping[str, Any], classes: int) 
     """
     if architecture not in architectures():
         raise InputError(f"no architecture is called {architecture!r}")
-    name, kind = ("width", float) if architecture == REFERENCE else ("encoder", str)
-    if set(kwargs) != {name} or not isinstance(kwargs[name], kind):
-        raise InputError(f"kwargs: {architecture} is built from '{name}' alone, not {dict(kwargs)}")
+    kinds = _KWARGS.get(architecture, {"encoder": str})
+    if {name: type(value) for name, value in kwargs.items()} != kinds:
+        names = " and ".join(kinds)
+        raise InputError(f"kwargs: {architecture} is built from {names} alone, not {dict(kwargs)}")
     return build_network(architecture, classes=classes, pretrained=False, **kwargs)
 
 
@@ -122,4 +146,24 @@ def _library_network(architecture: str, encoder: str, classes: int, pretrained: 
         kwargs={"encoder": encoder},
         stride=module.encoder.output_stride,
         preprocessing=encoder_preprocessing(name, pretrained),
+    )
+
+
+def _context_network(encoder: str, classes: int, pretrained: bool, context: float) -> Network:
+    if not (MIN_CONTEXT <= context <= MAX_CONTEXT and float(context).is_integer()):
+        raise InputError(
+            f"context {context}: {CONTEXT} can see {MIN_CONTEXT} to {MAX_CONTEXT} times as wide, "
+            "in whole numbers"
+        )
+    unet = _library_network("unet", encoder, classes, pretrained)
+    wide = copy.deepcopy(unet.module.get_submodule("encoder"))
+    return Network(
+        module=ContextUnet(unet.module, wide, int(context)),
+        architecture=CONTEXT,
+        kwargs={**unet.kwargs, "context": float(context)},
+        # A step of this many fine pixels is one stride of the wide view too: tiles that lie on
+        # multiples of it see the same in both.
+        stride=unet.stride * int(context),
+        preprocessing=unet.preprocessing,
+        scales=(1.0, float(context)),
     )

@@ -1,31 +1,68 @@
 """Which runtime executes a model on this machine."""
 
+import ctypes
+import sys
+from pathlib import Path
+
+from carcinomap.errors import InputError
 from carcinomap.model.runtime import Runtime
 from carcinomap.model.spec import Model
+from carcinomap.model.stored import OnnxModel
+
+NVIDIA_DRIVERS = ("libcuda.so.1", "nvcuda.dll")
+AMD_DRIVER = Path("/dev/kfd")
 
 
 def open_runtime(model: Model, device: str = "auto", threads: int | None = None) -> Runtime:
     """Choose what executes a model: PyTorch on a GPU, OpenVINO on the CPU.
 
     Args:
-        model: The model; it is copied.
+        model: The model; it stays as it is.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``.
         threads: Threads to compute with on the CPU; one for each core by default.
 
     Raises:
-        InputError: There is no such device.
+        InputError: There is no such device, or not for this model.
     """
-    # Imported here, since who only names the type of a runtime need not wait for PyTorch.
-    import torch  # noqa: PLC0415
-
-    from carcinomap.model.torch_runtime import TorchRuntime, cuda_device  # noqa: PLC0415
-
+    if isinstance(model, OnnxModel):
+        if device not in ("auto", "cpu"):
+            raise InputError(
+                f"device {device}: {model.path.name} is an ONNX network, and those run on the "
+                "CPU alone; use 'cpu' or 'auto'"
+            )
+        device = "cpu"
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if _gpu() else "cpu"
     if device != "cpu":
+        # Imported here, since on the CPU nobody should wait for PyTorch.
+        from carcinomap.model.torch_runtime import TorchRuntime, cuda_device  # noqa: PLC0415
+
         return TorchRuntime(model, cuda_device(device))
     try:
         from carcinomap.model.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415
     except ImportError:  # not made for every kind of machine
+        import torch  # noqa: PLC0415
+
+        from carcinomap.model.torch_runtime import TorchRuntime  # noqa: PLC0415
+
         return TorchRuntime(model, torch.device("cpu"), threads)
     return OpenVinoRuntime(model, threads)
+
+
+def _gpu() -> bool:
+    """Return whether PyTorch has a GPU; it is not even asked on a machine without any driver."""
+    if "torch" not in sys.modules and not AMD_DRIVER.exists() and not _nvidia_driver():
+        return False
+    import torch  # noqa: PLC0415
+
+    return torch.cuda.is_available()
+
+
+def _nvidia_driver() -> bool:
+    for name in NVIDIA_DRIVERS:
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            continue
+        return True
+    return False

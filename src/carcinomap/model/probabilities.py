@@ -2,12 +2,13 @@
 
 import copy
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from carcinomap.model.spec import Model, ModelSpec
+from carcinomap.model.spec import Model
+from carcinomap.model.views import check_views
+
+__all__ = ["Probabilities", "check_views"]
 
 
 class Probabilities(nn.Module):
@@ -33,23 +34,3 @@ class Probabilities(nn.Module):
         images = [view.permute(0, 3, 1, 2).float() * factor + offset for view in views]
         logits: Tensor = self.network(*images)
         return logits.float().softmax(dim=1)
-
-
-def check_views(views: tuple[NDArray[np.uint8], ...], spec: ModelSpec) -> None:
-    """Check that a batch fits a model.
-
-    Raises:
-        ValueError: It does not; the message names the size to use.
-    """
-    if len(views) != len(spec.views):
-        raise ValueError(f"{len(views)} views, where the model has {len(spec.views)}")
-    for view in views:
-        if view.dtype != np.uint8 or view.ndim != 4 or view.shape[3] != 3:
-            raise ValueError(f"{view.dtype} {view.shape}, where uint8 (n, h, w, 3) is expected")
-        sides = view.shape[1:3]
-        if any(side == 0 or side % spec.stride for side in sides):
-            height, width = (max(1, -(-side // spec.stride)) * spec.stride for side in sides)
-            raise ValueError(
-                f"height {sides[0]} and width {sides[1]} must be multiples of {spec.stride}; "
-                f"use {height} × {width}"
-            )

@@ -20,11 +20,14 @@ class Runtime(Protocol):
         classes: What the channels of the output mean.
         views: What the model sees around a point; a batch has one array for each.
         stride: Height and width of the arrays are multiples of it, in pixels.
+        batch_pixels: Pixels of the first view that a batch should have for full speed; 0 where
+            one tile at a time is as fast.
     """
 
     classes: ClassScheme
     views: tuple[View, ...]
     stride: int
+    batch_pixels: int
 
     def run(self, batches: Iterable[Views]) -> Iterator[NDArray[np.float32]]:
         """Yield the probabilities of each batch, in order.

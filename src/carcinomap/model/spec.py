@@ -3,11 +3,12 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from carcinomap.annotation import ClassScheme
@@ -123,11 +124,20 @@ class Model:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the spec and the weights: equal for models that do the same."""
-        digest = hashlib.sha256(self.spec.to_json().encode())
-        for name, tensor in sorted(self.network.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        weights = sorted(self.network.state_dict().items())
+        return fingerprint(
+            self.spec,
+            ((name, tensor.detach().cpu().contiguous().numpy()) for name, tensor in weights),
+        )
+
+
+def fingerprint(spec: ModelSpec, weights: Iterable[tuple[str, NDArray[Any]]]) -> str:
+    """Return the SHA-256 of a spec and of weights in the order of their names."""
+    digest = hashlib.sha256(spec.to_json().encode())
+    for name, array in weights:
+        digest.update(name.encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 class _Format(BaseModel):

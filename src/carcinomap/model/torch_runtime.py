@@ -2,17 +2,25 @@
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import nn
 
-from carcinomap.errors import InputError
-from carcinomap.model.probabilities import Probabilities, check_views
+from carcinomap.errors import CarcinomapError, InputError
+from carcinomap.model.cuda_network import CudaNetwork
+from carcinomap.model.probabilities import Probabilities
 from carcinomap.model.runtime import Views
 from carcinomap.model.spec import Model
+from carcinomap.model.views import check_views
+
+GPU_BATCH_PIXELS = 4 * 1024**2
+GPU_AHEAD = 2  # batches: one is uploaded and one computed while the one before is downloaded
+
+Finish = Callable[[], NDArray[np.float32]]
+"""Waits for a batch that was started, and returns its probabilities."""
 
 
 def cuda_device(name: str) -> torch.device:
@@ -36,8 +44,8 @@ def cuda_device(name: str) -> torch.device:
 class TorchRuntime:
     """A ``Runtime`` on a device of PyTorch.
 
-    On a GPU in mixed precision, one batch ahead of the caller: its copies and its arithmetic
-    go on while the caller has the result before it. On the CPU in full precision.
+    On a GPU in half precision and ahead of the caller, and in smaller parts where a batch does
+    not fit into its memory. On the CPU in full precision.
 
     Args:
         model: The model; it is copied.
@@ -50,46 +58,75 @@ class TorchRuntime:
         self.classes = model.spec.classes
         self.views = model.spec.views
         self.stride = model.spec.stride
-        self._device = device
-        self._cuda = device.type == "cuda"
         if threads is not None:
             torch.set_num_threads(threads)
-        self._module = Probabilities(model).to(memory_format=torch.channels_last).to(device)
+        module = Probabilities(model).to(memory_format=torch.channels_last).to(device)
+        cuda = device.type == "cuda"
+        self.batch_pixels = GPU_BATCH_PIXELS if cuda else 0
+        self._ahead = GPU_AHEAD if cuda else 0
+        self._network = (
+            CudaNetwork(module, len(self.classes), device) if cuda else _CpuNetwork(module)
+        )
+        self._part: int | None = None  # tiles that fit at a time, where a batch did not
 
     def run(self, batches: Iterable[Views]) -> Iterator[NDArray[np.float32]]:
-        """See ``Runtime.run``."""
-        ahead = 1 if self._cuda else 0
-        pending: deque[tuple[Tensor, torch.cuda.Event | None]] = deque()
-        for views in batches:
-            check_views(views, self._spec)
-            pending.append(self._start(views))
-            if len(pending) > ahead:
-                yield _result(*pending.popleft())
-        while pending:
-            yield _result(*pending.popleft())
+        """See ``Runtime.run``.
+
+        Raises:
+            CarcinomapError: A single tile does not fit into the device's memory.
+        """
+        pending: deque[list[Finish]] = deque()
+        try:
+            for views in batches:
+                check_views(views, self._spec)
+                pending.append(self._start(views))
+                if len(pending) > self._ahead:
+                    yield _whole(pending.popleft())
+            while pending:
+                yield _whole(pending.popleft())
+        finally:
+            # Whatever ended the loop: nothing goes on computing behind the caller's back.
+            for parts in pending:
+                _whole(parts)
+
+    def _start(self, views: Views) -> list[Finish]:
+        """Start a batch, in parts that fit; the size that fits is remembered."""
+        count = len(views[0])
+        while True:
+            part = min(self._part or count, count)
+            try:
+                return [
+                    self._network.start(tuple(view[i : i + part] for view in views))
+                    for i in range(0, count, part)
+                ]
+            except torch.OutOfMemoryError:
+                if part == 1:
+                    height, width = views[0].shape[1:3]
+                    raise CarcinomapError(
+                        f"a tile of {width} × {height} pixels does not fit into the device's "
+                        "memory; take a smaller --tile, or another --device"
+                    ) from None
+                self._part = (part + 1) // 2
+            # Out of the handler, which would keep what the failed attempt had made.
+            self._network.forget()
+
+
+class _CpuNetwork:
+    """Computes at once."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
 
     @torch.inference_mode()
-    def _start(self, views: Views) -> tuple[Tensor, torch.cuda.Event | None]:
-        """Queue a batch on the device; the event, if any, says when the result is there."""
-        inputs = [torch.from_numpy(view) for view in views]
-        if not self._cuda:
-            return self._module(*inputs), None
-        with torch.cuda.device(self._device), torch.autocast("cuda", _half_precision()):
-            inputs = [view.pin_memory().to(self._device, non_blocking=True) for view in inputs]
-            output = self._module(*inputs)
-            # Pinned, or the copy would wait for the arithmetic.
-            result = torch.empty(output.shape, dtype=output.dtype, pin_memory=True)
-            result.copy_(output, non_blocking=True)
-            done = torch.cuda.current_stream().record_event()
-        return result, done
+    def start(self, views: Views) -> Finish:
+        probabilities = self._module(*(torch.from_numpy(view) for view in views))
+        result: NDArray[np.float32] = probabilities.contiguous().numpy()
+        return lambda: result
+
+    def forget(self) -> None:
+        """Nothing is kept."""
 
 
-def _result(tensor: Tensor, done: torch.cuda.Event | None) -> NDArray[np.float32]:
-    if done is not None:
-        done.synchronize()
-    result: NDArray[np.float32] = tensor.contiguous().numpy()
-    return result
-
-
-def _half_precision() -> torch.dtype:
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+def _whole(parts: list[Finish]) -> NDArray[np.float32]:
+    finished = [finish() for finish in parts]
+    return finished[0] if len(finished) == 1 else np.concatenate(finished)

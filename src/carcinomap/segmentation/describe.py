@@ -1,4 +1,4 @@
-"""What a class map holds, in numbers for people."""
+"""What a class map or planes hold, in numbers for people."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from carcinomap.segmentation.results.classmap import ClassMap
+from carcinomap.segmentation.results.planes import Planes
 
 WINDOW = 4096
 
@@ -32,3 +33,17 @@ def describe_class_map(path: Path) -> dict[str, Any]:
                 for index, name in enumerate(class_map.classes.names)
             },
         }
+
+
+def describe_planes(path: Path) -> dict[str, Any]:
+    """Return the size, mpp and channels of an OME-Zarr image of planes.
+
+    Raises:
+        InputError: The folder is no such image.
+    """
+    planes = Planes.open(path)
+    return {
+        "size": f"{planes.width} × {planes.height} pixels",
+        "mpp": planes.mpp,
+        "channels": [{"name": one.name, "color": one.colour} for one in planes.channels],
+    }

@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carcinomap.errors import InputError
+from carcinomap.segmentation.dry_run import Estimate, estimate
+from carcinomap.segmentation.job import Job
+from carcinomap.segmentation.mapping.interest import read_interest
+from carcinomap.segmentation.mapping.map_slide import inference, plan_of
 from carcinomap.segmentation.one_slide import Segmentation, segment_slide
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide import find_slides, open_slide
@@ -28,35 +32,107 @@ class Segmentations:
     failures: tuple[tuple[Path, Exception], ...]
 
 
+@dataclass(frozen=True)
+class Estimates:
+    """What many slides will take.
+
+    Attributes:
+        slides: One estimate each.
+        failures: The slides that cannot be mapped, with what is wrong.
+    """
+
+    slides: tuple[Estimate, ...]
+    failures: tuple[tuple[Path, Exception], ...]
+
+
 def segment(
     slides: str | Path | Sequence[str | Path],
-    model: str | Path,
+    model: str | Path | Sequence[str | Path],
     output: str | Path,
     settings: SegmentationSettings | None = None,
     *,
+    roi: str | Path | None = None,
     mpp: float | None = None,
     device: str = "auto",
     threads: int | None = None,
     overwrite: bool = False,
 ) -> Segmentations:
-    """Map slides with a trained model.
+    """Map slides with a trained model, or with several that vote.
 
     Args:
         slides: Slides, folders of slides, or patterns such as ``"batch-3/*.svs"``.
-        model: A model file.
+        model: A model file, or several: their probabilities are averaged.
         output: Folder to write ``NAME.ome.tif``, ``.geojson``, ``.png`` and ``.json`` to.
         settings: The defaults where None.
+        roi: An annotation file, or a folder with one for each slide: only what lies inside its
+            regions is mapped.
         mpp: Microns per level-0 pixel of all slides; None takes each file's own.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``.
         threads: Threads to compute with on the CPU; all that the process may use by default.
-        overwrite: Replace results that are there instead of keeping them.
+        overwrite: Begin anew and replace what is there, instead of keeping it.
 
     Raises:
-        InputError: The model cannot be used, there is no such device, or two slides have the
-            same name.
+        InputError: A model cannot be used, they do not fit together, there is no such device, or
+            two slides have the same name.
+    """
+    found, missing = _found(slides)
+    runtime, models = open_models(model, device, threads)
+    result = segment_slides(found, runtime, models, output, settings, mpp, overwrite, roi)
+    return Segmentations(result.done, (*missing, *result.failures))
+
+
+def open_models(
+    model: str | Path | Sequence[str | Path], device: str, threads: int | None
+) -> "tuple[Runtime, list[Model]]":
+    """Return what executes a model, or the average of several, and what is executed.
+
+    Raises:
+        InputError: See ``segment``.
     """
     from carcinomap.model import load_model, open_runtime  # noqa: PLC0415 - imports PyTorch
+    from carcinomap.model.ensemble import Ensemble  # noqa: PLC0415
 
+    paths = [model] if isinstance(model, str | Path) else model
+    models = [load_model(path) for path in paths]
+    runtimes = [open_runtime(loaded, device, threads) for loaded in models]
+    return (runtimes[0] if len(runtimes) == 1 else Ensemble(runtimes)), models
+
+
+def estimate_slides(
+    slides: str | Path | Sequence[str | Path],
+    model: str | Path | Sequence[str | Path],
+    settings: SegmentationSettings | None = None,
+    *,
+    roi: str | Path | None = None,
+    mpp: float | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Estimates:
+    """Tell what ``segment`` would take, slide by slide, and write nothing.
+
+    Raises:
+        InputError: See ``segment``.
+    """
+    found, failures = _found(slides)
+    runtime, _ = open_models(model, device, threads)
+    settings = settings or SegmentationSettings()
+    infer, _ = inference(runtime, settings)
+    estimates: list[Estimate] = []
+    for path in found:
+        try:
+            with open_slide(path, mpp) as slide:
+                regions = None if roi is None else read_interest(Path(roi), slide)
+                job = Job(slide, runtime, settings, regions)
+                estimates.append(estimate(job, *plan_of(job), infer))
+        except InputError as error:
+            failures.append((path, error))
+    return Estimates(tuple(estimates), tuple(failures))
+
+
+def _found(
+    slides: str | Path | Sequence[str | Path],
+) -> tuple[list[Path], list[tuple[Path, Exception]]]:
+    """Return the slides that are there, and what is wrong with the others."""
     found: list[Path] = []
     missing: list[tuple[Path, Exception]] = []
     for path in [slides] if isinstance(slides, str | Path) else slides:
@@ -64,20 +140,18 @@ def segment(
             found += find_slides(path)
         except InputError as error:
             missing.append((Path(path), error))
-    loaded = load_model(model)
-    runtime = open_runtime(loaded, device, threads)
-    result = segment_slides(found, runtime, loaded, output, settings, mpp, overwrite)
-    return Segmentations(result.done, (*missing, *result.failures))
+    return found, missing
 
 
 def segment_slides(
     slides: Sequence[Path],
     runtime: "Runtime",
-    model: "Model",
+    model: "Model | Sequence[Model]",
     output: str | Path,
     settings: SegmentationSettings | None = None,
     mpp: float | None = None,
     overwrite: bool = False,
+    roi: str | Path | None = None,
 ) -> Segmentations:
     """Segment slides with a runtime that is open already; see ``segment`` and ``segment_slide``.
 
@@ -95,7 +169,10 @@ def segment_slides(
     for path in slides:
         try:
             with open_slide(path, mpp) as slide:
-                done.append(segment_slide(slide, runtime, model, output, settings, overwrite))
+                regions = None if roi is None else read_interest(Path(roi), slide)
+                done.append(
+                    segment_slide(slide, runtime, model, output, settings, overwrite, regions)
+                )
         except Exception as error:  # told at the end, with the name of the slide
             failures.append((path, error))
     return Segmentations(tuple(done), tuple(failures))

@@ -1,5 +1,6 @@
 """How a slide is segmented."""
 
+import os
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -7,11 +8,11 @@ from pydantic import Field, model_validator
 from carcinomap.settings import Settings
 
 # Decide how fast a result comes, never what it is: not recorded with it, not compared.
-SPEED_ONLY = frozenset({"readers"})
+SPEED_ONLY = frozenset({"readers", "batch"})
 
 
 class SegmentationSettings(Settings):
-    """Options of the segmentation; all but ``readers`` can change the result."""
+    """Options of the segmentation; all but ``readers`` and ``batch`` can change the result."""
 
     tile: int = Field(
         1024, ge=32, le=8192, description="Side of the tiles the network sees, in map pixels."
@@ -22,7 +23,20 @@ class SegmentationSettings(Settings):
         le=4096,
         description="Pixels that neighbouring tiles share at least; they are blended there.",
     )
-    batch: int = Field(1, ge=1, le=256, description="Tiles per pass through the network.")
+    batch: int | None = Field(
+        None, ge=1, le=256, description="Tiles per pass through the network (chosen by itself)."
+    )
+    tta: bool = Field(
+        False,
+        description="Average over the eight orientations of every tile; eight times the work.",
+    )
+    probabilities: bool = Field(
+        False, description="Also write the probability of every class, as OME-Zarr."
+    )
+    uncertainty: bool = Field(
+        False, description="Also write how uncertain the classes are, as OME-Zarr."
+    )
+    outlines: bool = Field(True, description="Write the outlines of the regions, as GeoJSON.")
     min_area_um2: float = Field(
         2000.0, ge=0, description="Smallest region outlined, and smallest hole kept, in µm²."
     )
@@ -32,7 +46,12 @@ class SegmentationSettings(Settings):
     skip_artefacts: bool = Field(
         False, description="Leave blurred, folded or inked tissue unmapped."
     )
-    readers: int = Field(2, ge=1, le=64, description="Threads that read the slide.")
+    readers: int = Field(
+        default_factory=lambda: min(16, os.cpu_count() or 1),
+        ge=1,
+        le=64,
+        description="Threads that read the slide, and as many that finish the map.",
+    )
 
     @model_validator(mode="after")
     def _overlap_leaves_a_step(self) -> Self:

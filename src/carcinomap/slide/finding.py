@@ -2,6 +2,7 @@
 
 import glob
 import json
+import os
 from pathlib import Path
 
 from carcinomap.errors import InputError, existing_file
@@ -15,6 +16,7 @@ IMAGE_SUFFIXES = frozenset([".png", ".jpg", ".jpeg"])
 TIFF_SUFFIXES = frozenset([".tif", ".tiff"])
 LABEL_ENDINGS = ("_mask", "_label", "_labels")
 OUTPUT_SUFFIXES = (".ome.tif", ".geojson", ".png")  # a map, its outlines and its overview
+CLOSED_FOLDERS = (".partial", ".zarr")  # an unfinished result, an image in many files
 SUMMARY_KEYS = {"slide", "model", "tissue_mm2"}
 LARGEST_SUMMARY = 1_000_000
 
@@ -55,13 +57,16 @@ def find_slides(path: str | Path) -> list[Path]:
 
 
 def visible_files(folder: Path) -> list[Path]:
-    """Return every file below a folder that is not hidden, in a stable order."""
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
+    """Return every file below a folder, in a stable order.
+
+    Not those that are hidden, in an unfinished result, or part of an image that is a folder.
+    """
+    found: list[Path] = []
+    for inside, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.endswith(CLOSED_FOLDERS)]
+        found += [Path(inside, name) for name in files if not name.startswith(".")]
+    return sorted(file for file in found if file.is_file())
 
 
 def _slides_of(files: list[Path]) -> list[Path]:

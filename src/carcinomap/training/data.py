@@ -22,7 +22,7 @@ from carcinomap.cohort import (
 from carcinomap.errors import InputError
 from carcinomap.progress import progress
 from carcinomap.slide import View
-from carcinomap.training.dataset import PatchDataset
+from carcinomap.training.dataset import Patch, PatchDataset
 from carcinomap.training.settings import TrainingSettings
 
 
@@ -135,14 +135,18 @@ def training_loader(
     data: TrainingData,
     scheme: ClassScheme,
     settings: TrainingSettings,
+    views: Sequence[View],
     count: int,
     step: Callable[[], int],
-) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
-    """Return a loader that gives ``count`` batches, from step ``step()`` on."""
-    view = View(settings.mpp, settings.patch)
-    sampler = PatchSampler(data.training, scheme, view, settings.seed, settings.scale_jitter)
+) -> DataLoader[Patch]:
+    """Return a loader that gives ``count`` batches, from step ``step()`` on.
+
+    Where a strip of each slide validates, no patch touches it. A wider view beside the patch may:
+    it shows tissue there, as it will to whoever uses the model, but no label.
+    """
+    sampler = PatchSampler(data.training, scheme, views[0], settings.seed, settings.scale_jitter)
     dataset = PatchDataset(
-        data.cases, {s.case: s for s in data.training}, scheme, view, teaching=True
+        data.cases, {s.case: s for s in data.training}, scheme, views, teaching=True
     )
     batches = KeyBatches(sampler, settings.batch, count, step)
     workers = worker_count(settings)
@@ -156,11 +160,10 @@ def training_loader(
 
 
 def validation_loader(
-    data: TrainingData, scheme: ClassScheme, settings: TrainingSettings
-) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+    data: TrainingData, scheme: ClassScheme, settings: TrainingSettings, views: Sequence[View]
+) -> DataLoader[Patch]:
     """Return a loader of the validation patches, the same ones every time."""
-    view = View(settings.mpp, settings.patch)
-    keys = [key for source in data.validation for key in grid_keys(source, scheme, view)]
+    keys = [key for source in data.validation for key in grid_keys(source, scheme, views[0])]
     if not keys:
         raise InputError("the validation slides have no tissue of the size of a patch")
     if len(keys) > settings.validation_patches:
@@ -168,7 +171,7 @@ def validation_loader(
         chosen = random.choice(len(keys), settings.validation_patches, replace=False)
         keys = [keys[i] for i in sorted(chosen)]
     dataset = PatchDataset(
-        data.cases, {s.case: s for s in data.validation}, scheme, view, teaching=False
+        data.cases, {s.case: s for s in data.validation}, scheme, views, teaching=False
     )
     return DataLoader(
         dataset,

@@ -1,4 +1,4 @@
-"""From a key to an image and its labels."""
+"""From a key to what a network sees there, and the labels."""
 
 from collections.abc import Sequence
 
@@ -12,15 +12,18 @@ from carcinomap.annotation import IGNORE, ClassScheme
 from carcinomap.cohort import Case, PatchKey, PatchSource, SlideStore
 from carcinomap.slide import View
 
+Patch = tuple[tuple[Tensor, ...], Tensor]
+"""The images of a place, one for each view, and the labels of the first."""
 
-class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
+
+class PatchDataset(Dataset[Patch]):
     """Resolves keys; each worker process opens the few slides that it needs.
 
     Args:
         cases: The cohort's cases; ``PatchKey.case`` counts in them.
         sources: What is known of the cases that keys may name, by case index.
         scheme: The classes.
-        view: The patch.
+        views: What the network sees; the first is the patch that has labels.
         teaching: What becomes of bare glass. To teach, it is class 0, and where it was outlined
             (a stroke that strays off the tissue, a scan that ends within a lesion) it is ignored.
             To score, as everywhere, it counts where it was outlined and only there.
@@ -31,31 +34,34 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         cases: Sequence[Case],
         sources: dict[int, PatchSource],
         scheme: ClassScheme,
-        view: View,
+        views: Sequence[View],
         teaching: bool,
     ) -> None:
         self._slides = SlideStore(cases)
         self._sources = sources
         self._scheme = scheme
-        self._view = view
+        self._views = views
         self._teaching = teaching
 
-    def __getitem__(self, key: PatchKey) -> tuple[Tensor, Tensor]:
-        """Return the image, uint8 (3, size, size), and the class indices, int64 (size, size)."""
+    def __getitem__(self, key: PatchKey) -> Patch:
+        """Return an image for each view, uint8 (3, size, size), and the first's class indices.
+
+        The indices are int64 (size, size). Key's orientation and scale are those of every view.
+        """
         slide = self._slides[key.case]
-        image = self._view.read(slide, key.x, key.y, key.scale)
-        label = self._label(key)
-        image, label = (turned(array, key.orientation) for array in (image, label))
+        images = (view.read(slide, key.x, key.y, key.scale) for view in self._views)
+        turned_images = (turned(image, key.orientation).transpose(2, 0, 1) for image in images)
+        label = turned(self._label(key), key.orientation)
         return (
-            torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
+            tuple(torch.from_numpy(np.ascontiguousarray(image)) for image in turned_images),
             torch.from_numpy(label.astype(np.int64)),
         )
 
     def _label(self, key: PatchKey) -> NDArray[np.uint8]:
-        source, size = self._sources[key.case], self._view.size
-        mpp = self._view.mpp * key.scale
+        source, view = self._sources[key.case], self._views[0]
+        mpp, size = view.mpp * key.scale, view.size
         ratio = mpp / source.mpp
-        left, top = self._view.corner(source.mpp, key.x, key.y, key.scale)
+        left, top = view.corner(source.mpp, key.x, key.y, key.scale)
         label = source.annotations.label_image(left, top, size, size, ratio, self._scheme)
         inside = _inside(left, ratio, size, source.width)
         inside = _inside(top, ratio, size, source.height)[:, None] & inside

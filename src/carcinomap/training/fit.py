@@ -7,7 +7,7 @@ import os
 import signal
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Cohort
-from carcinomap.errors import CarcinomapError
+from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.files import write_json
 from carcinomap.model import Model, ModelSpec, build_network, save_model
 from carcinomap.model.torch_runtime import cuda_device
@@ -86,17 +86,25 @@ def train(
         len(scheme),
         pretrained=settings.pretrained,
         width=settings.width,
+        context=settings.context,
     )
+    if settings.patch % network.stride:
+        raise InputError(
+            f"--patch {settings.patch}: must be a multiple of {network.stride}, the stride of "
+            f"this {network.architecture}"
+        )
+    views = network.views(settings.mpp, settings.patch)
     run.begin(settings, scheme, resume)
     run.write_split(data.cases)
     steps = _length(settings, data)
     task = SegmentationTask(network.module, network.preprocessing, scheme, settings, steps)
-    best = _load_best(_fit(task, data, scheme, settings, run, steps, resume), task)
+    checkpoint = _fit(task, data, scheme, settings, views, run, steps, resume)
+    best = _load_best(checkpoint, task)
     spec = ModelSpec(
         architecture=network.architecture,
         kwargs=network.kwargs,
         classes=scheme,
-        views=(View(settings.mpp, settings.patch),),
+        views=views,
         stride=network.stride,
         preprocessing=network.preprocessing,
         training=_provenance(data, settings),
@@ -125,6 +133,7 @@ def _fit(
     data: TrainingData,
     scheme: ClassScheme,
     settings: TrainingSettings,
+    views: Sequence[View],
     run: Run,
     steps: int | None,
     resume: bool,
@@ -158,8 +167,8 @@ def _fit(
         try:
             trainer.fit(
                 task,
-                training_loader(data, scheme, settings, interval, lambda: task.global_step),
-                validation_loader(data, scheme, settings),
+                training_loader(data, scheme, settings, views, interval, lambda: task.global_step),
+                validation_loader(data, scheme, settings, views),
                 ckpt_path=run.last if resume else None,
                 weights_only=True,
             )

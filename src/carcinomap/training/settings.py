@@ -14,8 +14,8 @@ class TrainingSettings(Settings):
 
     architecture: str = Field(
         "unet",
-        description="Network: 'unet', any other architecture of segmentation-models-pytorch, "
-        "or 'atrous-resnet'.",
+        description="Network: 'unet', 'context-unet', 'atrous-resnet', or any other "
+        "architecture of segmentation-models-pytorch.",
     )
     encoder: str = Field(
         "efficientnet-lite0",
@@ -24,6 +24,13 @@ class TrainingSettings(Settings):
     )
     width: float = Field(
         1.0, gt=0, description="Factor on the channels of 'atrous-resnet'; others ignore it."
+    )
+    context: int = Field(
+        4,
+        ge=2,
+        le=8,
+        description="How many times as wide 'context-unet' sees in its second view; others "
+        "ignore it.",
     )
     pretrained: bool = Field(True, description="Start the encoder from ImageNet weights.")
     mpp: float = Field(1.0, gt=0, description="Microns per pixel that the model sees.")

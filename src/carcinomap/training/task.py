@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import lightning
@@ -20,14 +21,17 @@ START = 0.04  # of the highest learning rate
 FINISH = 0.01
 SHOWN = 8  # validation patches drawn into the log
 
-Batch = tuple[Tensor, Tensor]
+Images = Sequence[Tensor]
+"""Of a batch, (n, 3, h, w) for each view of the network."""
+
+Batch = tuple[Images, Tensor]
 
 
 class SegmentationTask(lightning.LightningModule):
     """Teaches a network to tell the classes apart.
 
     Args:
-        network: Normalised images (n, 3, h, w) → logits (n, classes, h, w).
+        network: Normalised images (n, 3, h, w), one for each view → logits (n, classes, h, w).
         preprocessing: How the network wants its pixels.
         scheme: The classes.
         settings: How to train.
@@ -87,7 +91,7 @@ class SegmentationTask(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
         images, labels = batch
-        images, labels = self._augment(images.float() / 255, labels, self.global_step)
+        images, labels = self._augment(_light(images), labels, self.global_step)
         loss: Tensor = self._loss(self._logits(images), labels)
         self.log("loss", loss)
         return loss
@@ -95,13 +99,13 @@ class SegmentationTask(lightning.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count a batch into the confusion matrix."""
         images, labels = batch
-        logits = self._logits(images.float() / 255)
+        logits = self._logits(_light(images))
         # The loss on its way to the log is a mean over batches, good enough to see overfitting.
-        self.log("val/loss", self._loss(logits, labels), on_epoch=True, batch_size=len(images))
+        self.log("val/loss", self._loss(logits, labels), on_epoch=True, batch_size=len(labels))
         predicted = logits.argmax(dim=1)
         self._confusion.update(predicted, labels)
         if batch_idx == 0:
-            self._show(images, labels, predicted)
+            self._show(images[0], labels, predicted)
 
     def on_validation_epoch_end(self) -> None:
         """Log the IoU of every class and their mean."""
@@ -123,10 +127,12 @@ class SegmentationTask(lightning.LightningModule):
         """Keep the scores beside the weights that earned them."""
         checkpoint["scores"] = self._scores
 
-    def _logits(self, images: Tensor) -> Tensor:
+    def _logits(self, images: Images) -> Tensor:
         mean, std = self.get_buffer("mean"), self.get_buffer("std")
-        images = ((images - mean) / std).contiguous(memory_format=torch.channels_last)
-        logits: Tensor = self.network(images)
+        normalised = ((image - mean) / std for image in images)
+        logits: Tensor = self.network(
+            *(image.contiguous(memory_format=torch.channels_last) for image in normalised)
+        )
         return logits
 
     def _show(self, images: Tensor, labels: Tensor, predicted: Tensor) -> None:
@@ -143,6 +149,11 @@ class SegmentationTask(lightning.LightningModule):
             drawn = [colours[panel].permute(2, 0, 1).to(torch.uint8) for panel in panels]
             rows.append(torch.cat([image, *drawn], dim=2))
         board.add_images("val/patch, truth, prediction", torch.stack(rows), self.global_step)
+
+
+def _light(images: Images) -> list[Tensor]:
+    """Return images in 0–1."""
+    return [image.float() / 255 for image in images]
 
 
 def schedule(progress: float) -> float:

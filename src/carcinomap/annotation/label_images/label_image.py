@@ -16,12 +16,13 @@ import shapely
 from carcinomap.annotation.annotations import Annotation, AnnotationSet, Note
 from carcinomap.annotation.frame import SlideFrame
 from carcinomap.annotation.geometry import Area, only_areas
+from carcinomap.annotation.joining import Region
 from carcinomap.annotation.label_images.label_file import open_tiles, scale_of
 from carcinomap.annotation.label_images.label_survey import Survey, survey
 from carcinomap.annotation.label_images.label_tiles import NoLabelImageError, Tiles
 from carcinomap.annotation.label_images.label_values import FileValues, Meaning
 from carcinomap.annotation.scheme import ClassScheme
-from carcinomap.annotation.tracing import Region, TooManyRegionsError, block_count, trace
+from carcinomap.annotation.tracing import TooManyRegionsError, block_count, trace
 from carcinomap.errors import InputError
 from carcinomap.progress import progress
 

@@ -1,19 +1,30 @@
 """Overlapping tiles become one map: weighted sums, divided by the summed weights.
 
 A tile knows its middle better than its rim, so its probabilities count with a Gaussian weight.
-The sums exist in cells, from the first tile that touches a cell to the last one; what is in
-memory depends on the stripe of the plan, not on the area of the slide.
+The sums exist in cells, from the first tile that touches a cell to the last one. Cells that wait
+for a tile far ahead, as along the seam to the next stripe, wait on disk, so that what is in memory
+does not depend on the slide.
 """
 
-from collections import Counter
+from collections import Counter, OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from carcinomap.segmentation.mapping.plan import CELL, Cell, Tile, TilePlan
 
 NARROWNESS = 8  # tile side / σ; wider or cropped rims disagree more with the one-piece map
+
+IN_MEMORY = 128_000_000
+"""Bytes of sums beyond which the cells that have waited longest go to disk."""
 
 
 def tile_weights(size: int) -> NDArray[np.float32]:
@@ -29,73 +40,166 @@ class BlendedCell:
 
     Attributes:
         cell: Row and column.
-        probabilities: float32 (classes, CELL, CELL); 0 where no tile was.
-        covered: bool (CELL, CELL), where a tile was.
+        sums: float32 (planes, CELL, CELL), the weighted sums; 0 where no tile was.
+        weights: float32 (CELL, CELL), the summed weights.
     """
 
     cell: Cell
-    probabilities: NDArray[np.float32]
-    covered: NDArray[np.bool_]
+    sums: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+    @property
+    def covered(self) -> NDArray[np.bool_]:
+        """Where a tile was: bool (CELL, CELL)."""
+        return np.asarray(self.weights > 0)
+
+    @cached_property
+    def values(self) -> NDArray[np.float32]:
+        """The blended planes, float32 (planes, CELL, CELL); 0 where no tile was."""
+        # Every weight is far above the smallest float: this changes only the zeros.
+        return np.asarray(self.sums / np.maximum(self.weights, np.finfo(np.float32).tiny))
 
 
 class Blender:
     """Sums up the tiles of a plan and gives out every cell once it is complete.
 
+    A context manager, for one thread.
+
     Args:
-        plan: All tiles that will be added, in their order.
-        classes: Number of classes.
+        plan: The tiles.
+        planes: Values for each pixel: a probability for each class, and what else is averaged.
+        scratch: File for the cells that wait long; made anew, gone in the end.
+        done: Cells that are finished already; they are passed over.
+
+    Attributes:
+        tiles: Those that touch a cell which is not done, in the plan's order: what to add.
     """
 
-    def __init__(self, plan: TilePlan, classes: int) -> None:
+    def __init__(
+        self, plan: TilePlan, planes: int, scratch: Path, done: Collection[Cell] = ()
+    ) -> None:
         self._plan = plan
-        self._classes = classes
         self._weights = tile_weights(plan.size)
-        self._to_come = Counter(cell for tile in plan.tiles for cell in plan.cells(tile))
-        # Per cell the classes' weighted sums and, as the last plane, the sum of weights.
-        self._sums: dict[Cell, NDArray[np.float32]] = {}
+        self._to_come = Counter(
+            cell for tile in plan.tiles for cell in plan.cells(tile) if cell not in done
+        )
+        self.tiles = [
+            tile
+            for tile in plan.tiles
+            if not done or any(cell in self._to_come for cell in plan.cells(tile))
+        ]
+        self._sums = _Sums((planes + 1, CELL, CELL), scratch)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._sums.close()
 
     @property
     def live(self) -> int:
         """Number of cells in memory."""
         return len(self._sums)
 
-    def add(self, tile: Tile, probabilities: NDArray[np.float32]) -> list[BlendedCell]:
+    @property
+    def to_come(self) -> list[Cell]:
+        """The cells that are still to be given out."""
+        return list(self._to_come)
+
+    def add(self, tile: Tile, values: NDArray[np.float32]) -> list[BlendedCell]:
         """Add a tile.
 
         Args:
-            tile: The next of the plan.
-            probabilities: float32 (classes, size, size).
+            tile: The next of ``tiles``.
+            values: float32 (planes, size, size); cells may keep parts of it.
 
         Returns:
             The cells that are complete with it.
         """
         complete = []
         for cell in self._plan.cells(tile):
-            self._accumulate(cell, tile, probabilities)
+            if cell not in self._to_come:
+                continue
+            in_cell, in_tile = zip(
+                _shared(cell[0] * CELL, tile.y, self._plan.size),
+                _shared(cell[1] * CELL, tile.x, self._plan.size),
+                strict=True,
+            )
             self._to_come[cell] -= 1
-            if not self._to_come[cell]:
-                complete.append(self._finish(cell))
+            last = not self._to_come[cell]
+            if last:
+                del self._to_come[cell]
+            part, weights = values[:, *in_tile], self._weights[in_tile]
+            if last and cell not in self._sums and weights.shape == (CELL, CELL):
+                # No other tile: what would be multiplied would be divided again.
+                complete.append(BlendedCell(cell, part, np.ones_like(weights)))
+                continue
+            sums = self._sums.pop(cell)
+            for plane, of_tile in zip(sums[:-1], part, strict=True):
+                cv2.accumulateProduct(of_tile, weights, plane[in_cell])
+            sums[-1, *in_cell] += weights
+            if last:
+                complete.append(BlendedCell(cell, sums[:-1], sums[-1]))
+            else:
+                self._sums.keep(cell, sums)
         return complete
 
-    def _accumulate(self, cell: Cell, tile: Tile, probabilities: NDArray[np.float32]) -> None:
-        sums = self._sums.get(cell)
-        if sums is None:
-            sums = np.zeros((self._classes + 1, CELL, CELL), np.float32)
-            self._sums[cell] = sums
-        in_cell, in_tile = zip(
-            _shared(cell[0] * CELL, tile.y, self._plan.size),
-            _shared(cell[1] * CELL, tile.x, self._plan.size),
-            strict=True,
-        )
-        weights = self._weights[in_tile]
-        sums[:-1, *in_cell] += probabilities[:, *in_tile] * weights
-        sums[-1, *in_cell] += weights
 
-    def _finish(self, cell: Cell) -> BlendedCell:
-        sums = self._sums.pop(cell)
-        # Every weight is far above the smallest float: this changes only the zeros.
-        weights = np.maximum(sums[-1], np.finfo(np.float32).tiny)
-        return BlendedCell(cell, sums[:-1] / weights, sums[-1] > 0)
+class _Sums:
+    """Arrays by cell, the most recently kept ones in memory and the others in a file."""
+
+    def __init__(self, shape: tuple[int, int, int], scratch: Path) -> None:
+        self._shape = shape
+        self._bytes = int(np.prod(shape)) * 4
+        self._memory: OrderedDict[Cell, NDArray[np.float32]] = OrderedDict()
+        self._path = scratch
+        self._file: FileIO | None = None
+        self._places: dict[Cell, int] = {}
+        self._free: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._memory)
+
+    def __contains__(self, cell: Cell) -> bool:
+        return cell in self._memory or cell in self._places
+
+    def pop(self, cell: Cell) -> NDArray[np.float32]:
+        """Take a cell's array out; zeros where there is none."""
+        if cell in self._memory:
+            return self._memory.pop(cell)
+        if cell not in self._places:
+            return np.zeros(self._shape, np.float32)
+        place = self._places.pop(cell)
+        self._free.append(place)
+        self._scratch().seek(place * self._bytes)
+        sums = np.empty(self._shape, np.float32)
+        self._scratch().readinto(sums.data.cast("B"))
+        return sums
+
+    def keep(self, cell: Cell, sums: NDArray[np.float32]) -> None:
+        """Put a cell's array in."""
+        self._memory[cell] = sums
+        while len(self._memory) * self._bytes > IN_MEMORY:
+            oldest, waiting = self._memory.popitem(last=False)
+            place = self._free.pop() if self._free else len(self._places)
+            self._places[oldest] = place
+            self._scratch().seek(place * self._bytes)
+            self._scratch().write(waiting.data.cast("B"))
+
+    def _scratch(self) -> FileIO:
+        if self._file is None:
+            self._file = self._path.open("w+b", buffering=0)
+        return self._file
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
 
 
 def class_index(probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -104,7 +208,7 @@ def class_index(probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
     As a running maximum, about 20 times as fast as ``argmax`` over the first axis.
 
     Args:
-        probabilities: float32 (classes, h, w), at most 255 classes.
+        probabilities: float32 (classes, h, w), at most 255 classes; any multiple of them will do.
     """
     index = np.zeros(probabilities.shape[1:], np.uint8)
     best = probabilities[0].copy()

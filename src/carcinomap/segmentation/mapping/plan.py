@@ -1,9 +1,11 @@
 """Which tiles a slide needs, and in which order.
 
 All lengths are pixels of the map. Tiles start on multiples of the network's stride, so that its
-deep features fall on the same grid in every tile; tiles whose core has no tissue are left out.
+deep features fall on the same grid in every tile. They lie where the tissue is and not on a grid
+of their own, which would cut tissue into more tiles than it fills.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,10 +16,18 @@ CELL = 256
 """Side of the cells in which the map is blended, stored and written as TIFF tiles."""
 
 STRIPE = 6
-"""Tiles side by side in a stripe. A stripe is done from top to bottom before the next begins."""
+"""Most tiles side by side in a stripe. A stripe is done before the next one begins."""
+
+SEAM = 0.1  # what keeping the seam along a stripe costs, in tiles for each row of tiles
 
 Cell = tuple[int, int]
 """Row and column of a cell."""
+
+Wanted = Callable[[int, int, int, int], bool]
+"""Says of a box (x, y, width, height) whether anything in it is to be mapped."""
+
+Span = tuple[int, int]
+"""Along an axis, the first one and the one after the last."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,9 @@ class Tile:
 @dataclass(frozen=True)
 class TilePlan:
     """The tiles of one map, in the order in which they are done.
+
+    What is wanted lies in the cores of the tiles: the core ends half an overlap before the tile
+    does, or with the map. So tiles whose cores meet share at least the overlap.
 
     Attributes:
         width: Of the map.
@@ -47,13 +60,7 @@ class TilePlan:
 
     @classmethod
     def of(
-        cls,
-        width: int,
-        height: int,
-        tile: int,
-        overlap: int,
-        stride: int,
-        wanted: Callable[[int, int, int, int], bool],
+        cls, width: int, height: int, tile: int, overlap: int, stride: int, wanted: Wanted
     ) -> "TilePlan":
         """Plan a map of ``width`` × ``height``.
 
@@ -64,8 +71,7 @@ class TilePlan:
                 closer: a runtime prepares itself for every shape it meets.)
             overlap: What neighbouring tiles share at least.
             stride: Of the network.
-            wanted: Says of a box (x, y, width, height) whether anything in it is to be mapped.
-                The boxes asked for are the tiles' cores: they part the map between the tiles.
+            wanted: Asked about boxes of any size within the map.
 
         Raises:
             InputError: ``tile`` or ``overlap`` is no multiple of the stride.
@@ -80,20 +86,12 @@ class TilePlan:
         size = tile
         while size % (2 * stride) == 0 and size // 2 >= max(width, height):
             size //= 2
-        columns = _cores(_origins(width, size, overlap, stride), size, width)
-        rows = _cores(_origins(height, size, overlap, stride), size, height)
-        return cls(
-            width,
-            height,
-            size,
-            tuple(
-                Tile(x, y)
-                for first in range(0, len(columns), STRIPE)
-                for y, top, bottom in rows
-                for x, left, right in columns[first : first + STRIPE]
-                if wanted(left, top, right - left, bottom - top)
-            ),
-        )
+        if size >= max(width, height):
+            tiles = [Tile(0, 0)] if wanted(0, 0, width, height) else []
+        else:
+            x, y = (_Axis(length, size, overlap, stride) for length in (width, height))
+            tiles = _fewest(x, y, wanted)
+        return cls(width, height, size, tuple(tiles))
 
     def cells(self, tile: Tile) -> Iterator[Cell]:
         """Yield the cells of the map that a tile touches."""
@@ -104,20 +102,112 @@ class TilePlan:
                 yield row, column
 
 
-def _origins(length: int, size: int, overlap: int, stride: int) -> list[int]:
-    """Spread as few tiles as will do evenly over a length.
+@dataclass(frozen=True)
+class _Axis:
+    """Width or height of a map in steps of the stride.
 
-    In units of the stride, n tiles i = 0 … n − 1 start at ⌊i · room / (n − 1)⌋. Two neighbours
-    are at most ⌈room / (n − 1)⌉ ≤ size − overlap apart, so they share at least the overlap.
+    A tile that starts at stride i has the steps i … i + reach − 1 as its core. Steps therefore
+    lie half an overlap off the multiples of the stride; the outermost ones go on to the border.
     """
-    room = -(-max(0, length - size) // stride)
-    if room == 0:
-        return [0]
-    steps = -(-room // ((size - overlap) // stride))
-    return [i * room // steps * stride for i in range(steps + 1)]
+
+    length: int
+    size: int
+    overlap: int
+    stride: int
+
+    @property
+    def reach(self) -> int:
+        """Steps in a core."""
+        return (self.size - self.overlap) // self.stride
+
+    @property
+    def steps(self) -> int:
+        """Steps in the map."""
+        return self._last + self.reach
+
+    @property
+    def _last(self) -> int:
+        """First stride at which a tile reaches the map's end."""
+        return -(-max(0, self.length - self.size) // self.stride)
+
+    def pixels(self, span: Span) -> Span:
+        """Return a span of steps in pixels."""
+        begin, end = (min(step * self.stride + self.overlap // 2, self.length) for step in span)
+        return 0 if span[0] == 0 else begin, self.length if span[1] == self.steps else end
+
+    def origin(self, span: Span) -> int:
+        """Return where a tile begins that has a span of steps in the middle of its core."""
+        begin, end = span
+        return min(max(0, begin - (self.reach - (end - begin)) // 2), self._last) * self.stride
 
 
-def _cores(origins: list[int], size: int, length: int) -> list[tuple[int, int, int]]:
-    """Return every tile's (origin, begin, end): cores meet in the middle of the overlaps."""
-    between = [(a + size + b) // 2 for a, b in pairwise(origins)]
-    return list(zip(origins, [0, *between], [*between, length], strict=True))
+def _fewest(x: _Axis, y: _Axis, wanted: Wanted) -> list[Tile]:
+    """Return the tiles of the plan that costs least, of stripes of every width."""
+
+    def any_in(columns: Span, rows: Span) -> bool:
+        (left, right), (top, bottom) = x.pixels(columns), y.pixels(rows)
+        return left < right and top < bottom and wanted(left, top, right - left, bottom - top)
+
+    plans = {across: list(_tiles(x, y, across, any_in)) for across in range(STRIPE, 0, -1)}
+    return plans[min(plans, key=lambda across: len(plans[across]) * (1 + SEAM / across))]
+
+
+def _tiles(x: _Axis, y: _Axis, across: int, any_in: Callable[[Span, Span], bool]) -> Iterator[Tile]:
+    """Yield the tiles in stripes, each of which begins where something is wanted.
+
+    So does each row of tiles in a stripe, and each tile in a row.
+
+    Args:
+        x: The map's width.
+        y: The map's height.
+        across: Most tiles side by side in a stripe.
+        any_in: Whether anything is wanted in these columns and rows, in steps.
+    """
+
+    def rows_of(stripe: Span) -> Iterator[Span]:
+        return _parts((0, y.steps), y.reach, lambda rows: any_in(stripe, rows))
+
+    def columns_of(stripe: Span, rows: Span) -> Iterator[Span]:
+        return _parts(stripe, x.reach, lambda columns: any_in(columns, rows))
+
+    def anywhere(columns: Span) -> bool:
+        return any_in(columns, (0, y.steps))
+
+    for stripe in _stripes((0, x.steps), across * x.reach, anywhere):
+        for rows in rows_of(stripe):
+            for columns in columns_of(stripe, rows):
+                yield Tile(x.origin(columns), y.origin(rows))
+
+
+def _stripes(span: Span, most: int, wanted: Callable[[Span], bool]) -> Iterator[Span]:
+    """Yield as few parts as will do, each but the last of those that adjoin as long as may be."""
+    for begin, end in _runs(span, most, wanted):
+        for start in range(begin, end, most):
+            yield start, min(start + most, end)
+
+
+def _parts(span: Span, most: int, wanted: Callable[[Span], bool]) -> Iterator[Span]:
+    """Yield as few parts as will do, those that adjoin of one length to a step."""
+    for begin, end in _runs(span, most, wanted):
+        count = -(-(end - begin) // most)
+        yield from pairwise(begin + (end - begin) * i // count for i in range(count + 1))
+
+
+def _runs(span: Span, most: int, wanted: Callable[[Span], bool]) -> Iterator[Span]:
+    """Yield what parts that are at most so long and hold all that is wanted have to cover.
+
+    A run ends where a part of full length meets a gap; the next one begins behind the gap.
+    """
+    begin, end = span
+    while begin < end:
+        stop = min(begin + most, end)
+        if not wanted((begin, stop)):
+            begin = stop
+            continue
+        begin += bisect_left(range(begin, stop), True, key=lambda i: wanted((begin, i + 1)))
+        stop = min(begin + most, end)
+        while stop < end and wanted((stop, stop + 1)):
+            stop = min(stop + most, end)
+        rest = range(max(begin, stop - most) + 1, stop)  # the last part begins with something
+        yield begin, rest.start + bisect_left(rest, True, key=lambda i: not wanted((i, stop)))
+        begin = stop

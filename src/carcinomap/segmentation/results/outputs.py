@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from carcinomap.errors import CarcinomapError, InputError
+from carcinomap.segmentation.unfinished.lock import locked
 
 MAP, POLYGONS, OVERVIEW, RECORD = ".ome.tif", ".geojson", ".png", ".json"
+PROBABILITIES, UNCERTAINTY = ".probabilities.ome.zarr", ".uncertainty.ome.zarr"
 
-IDENTITY = ("slide", "model", "mpp", "size", "settings")
+SUFFIXES = (MAP, PROBABILITIES, UNCERTAINTY, POLYGONS, OVERVIEW, RECORD)
+"""All that a result can have, in the order in which it gets its final names."""
+
+WHOLE = "whole"
+"""Marks a partial folder of which all files are whole, and those missing have been moved."""
+
+IDENTITY = ("slide", "model", "mpp", "size", "settings", "roi")
 """Entries of the record that must be the same for a result to be the one asked for."""
 
 
@@ -48,7 +56,7 @@ class Outputs:
         """
         record_path = self.path(RECORD)
         if not record_path.exists():
-            others = [self.path(suffix) for suffix in (MAP, POLYGONS, OVERVIEW)]
+            others = [self.path(suffix) for suffix in SUFFIXES if suffix != RECORD]
             strangers = [path for path in others if path.exists()]
             # With the partial folder beside them they are ours, of a run that was killed.
             if strangers and not self.partial.exists():
@@ -73,38 +81,62 @@ class Outputs:
         return dict(record)
 
     @contextmanager
-    def writing(self) -> Iterator["Outputs"]:
-        """Give the same files inside the partial folder, and move them out when all are there.
+    def working(self, overwrite: bool) -> Iterator["Outputs"]:
+        """Give the same files inside the partial folder, which no other process uses meanwhile.
 
-        Whatever ends the block early, Ctrl-C included, the partial folder goes and nothing new
-        is left under a final name.
+        A result that was being published when its process died is published first.
+
+        The folder is there afterwards only if the block raised, and left in it what the same run
+        can go on with. A process that is killed leaves it as well.
+
+        Args:
+            overwrite: Begin with an empty folder, not with what is left of another run.
 
         Raises:
-            CarcinomapError: The disk is full.
+            CarcinomapError: The disk is full, or another process is writing this result.
         """
         try:
-            shutil.rmtree(self.partial, ignore_errors=True)
-            self.partial.mkdir(parents=True)
-            inside = Outputs(self.partial, self.name)
-            yield inside
-            self._publish(inside)
+            with locked(self.partial) as lock:
+                try:
+                    inside = Outputs(self.partial, self.name)
+                    if overwrite:
+                        _empty(self.partial, keep=lock)
+                    elif (self.partial / WHOLE).exists():
+                        self._move(inside)
+                    yield inside
+                    _empty(self.partial, keep=lock)
+                finally:
+                    if set(self.partial.iterdir()) <= {lock}:
+                        shutil.rmtree(self.partial, ignore_errors=True)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             raise CarcinomapError(
-                f"{self.folder}: the disk is full; nothing of {self.name} was kept"
+                f"{self.folder}: the disk is full while {self.name} is being mapped; make room, "
+                f"and the same command goes on with what {self.partial.name} holds"
             ) from error
-        finally:
-            shutil.rmtree(self.partial, ignore_errors=True)
 
-    def _publish(self, inside: "Outputs") -> None:
+    def publish(self, inside: "Outputs") -> None:
         """Move the files to their final names; the record, which vouches for them, comes last."""
-        suffixes = (MAP, POLYGONS, OVERVIEW, RECORD)
-        self.path(RECORD).unlink(missing_ok=True)
-        try:
-            for suffix in suffixes:
+        for suffix in reversed(SUFFIXES):
+            _remove(self.path(suffix))
+        (inside.folder / WHOLE).touch()
+        self._move(inside)
+
+    def _move(self, inside: "Outputs") -> None:
+        for suffix in SUFFIXES:
+            if inside.path(suffix).exists():
                 os.replace(inside.path(suffix), self.path(suffix))
-        except BaseException:
-            for suffix in suffixes:
-                self.path(suffix).unlink(missing_ok=True)
-            raise
+
+
+def _empty(folder: Path, keep: Path) -> None:
+    for path in folder.iterdir():
+        if path != keep:
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

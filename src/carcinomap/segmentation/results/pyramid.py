@@ -1,8 +1,11 @@
 """The coarser levels of a class map, each made from the one below, cell by cell."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import numpy as np
 
-from carcinomap.segmentation.mapping.plan import CELL
+from carcinomap.segmentation.mapping.plan import CELL, Cell
 from carcinomap.segmentation.unfinished.spool import NOT_MAPPED, Spool
 
 
@@ -20,15 +23,21 @@ def build_pyramid(spool: Spool, levels: int) -> None:
     A pixel takes the class of the top-left one of the four it stands for: an index of classes
     cannot be averaged, and that pixel always lies inside the map.
     """
+    with ThreadPoolExecutor() as pool:
+        for level in range(1, levels):
+            parents = {(row // 2, column // 2) for row, column in spool.cells(level - 1)}
+            for _ in pool.map(partial(_halve, spool, level), sorted(parents)):
+                pass  # raises what went wrong
+
+
+def _halve(spool: Spool, level: int, cell: Cell) -> None:
+    """Make a cell of ``level`` from the four below it."""
+    row, column = cell
     half = CELL // 2
-    for level in range(1, levels):
-        parents = {(row // 2, column // 2) for row, column in spool.cells(level - 1)}
-        for row, column in sorted(parents):
-            labels = np.full((CELL, CELL), NOT_MAPPED, np.uint8)
-            for down in range(2):
-                for across in range(2):
-                    child = spool.read(level - 1, 2 * row + down, 2 * column + across)
-                    labels[down * half : (down + 1) * half, across * half : (across + 1) * half] = (
-                        child[::2, ::2]
-                    )
-            spool.write(level, row, column, labels)
+    labels = np.full((CELL, CELL), NOT_MAPPED, np.uint8)
+    for down in range(2):
+        for across in range(2):
+            child = spool.read(level - 1, 2 * row + down, 2 * column + across)
+            rows = slice(down * half, (down + 1) * half)
+            labels[rows, across * half : (across + 1) * half] = child[::2, ::2]
+    spool.write(level, row, column, labels)

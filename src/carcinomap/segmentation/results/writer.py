@@ -60,7 +60,7 @@ def write_class_map(
     }
     with tifffile.TiffWriter(path, bigtiff=stored > BIG, ome=True) as tiff:
         for level, (columns, rows) in enumerate(sizes):
-            resolution = MICRONS_PER_CENTIMETRE / (mpp * width / columns)
+            resolution = MICRONS_PER_CENTIMETRE / (mpp * 2**level)
             tiff.write(
                 _tiles(spool, level, columns, rows),
                 shape=(rows, columns),

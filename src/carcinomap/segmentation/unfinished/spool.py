@@ -1,13 +1,24 @@
-"""Finished cells of a map, compressed, on disk, until the file is put together from them."""
+"""What is finished of a map, on disk: an append-only log that survives being killed.
 
+Every record carries its key, its length and a checksum. A record that was being written when the
+process died is cut off when the log is opened again; all before it counts. The first record says
+what is being made of what, so that nobody goes on with the work of somebody else.
+"""
+
+import json
+import os
+import struct
+import threading
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from carcinomap.errors import InputError
 from carcinomap.segmentation.mapping.plan import CELL
 
 NOT_MAPPED = 255
@@ -15,53 +26,91 @@ NOT_MAPPED = 255
 
 ZLIB_LEVEL = 6  # fixed: the same map must give the same bytes
 
+IDENTITY = -1
+OUTLINES = -2
+"""In place of a level in a record's key: the outlines of a block, by its row and column."""
+
+Key = tuple[int, int, int]
+"""Level (or OUTLINES), row and column."""
+
+_HEAD = struct.Struct("<iiiII")  # key, length and CRC-32 of key, length and payload
+
 _EMPTY = np.full((CELL, CELL), NOT_MAPPED, np.uint8)
 _EMPTY.flags.writeable = False
 _EMPTY_BYTES = zlib.compress(_EMPTY.tobytes(), ZLIB_LEVEL)
 
 
 class Spool:
-    """Cells by (level, row, column); a cell that was never written is not mapped anywhere.
+    """Cells and other records of one map; a cell that was never written is mapped nowhere.
 
-    A context manager, for one thread.
+    A context manager; safe to use from several threads, by one process at a time.
 
     Args:
-        path: The file to hold them, made anew.
+        path: The log; gone on with where there is one.
+        identity: What is being made of what; JSON.
+
+    Raises:
+        InputError: The log there is of another identity.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w+b")
-        self._index: dict[tuple[int, int, int], tuple[int, int]] = {}
-        self._end = 0
+    def __init__(self, path: Path, identity: Mapping[str, Any] | None = None) -> None:
+        self._path = path
+        self._file: BinaryIO = path.open("a+b", buffering=0)
+        self._lock = threading.Lock()
+        self._index: dict[Key, tuple[int, int]] = {}
+        try:
+            self._end = self._recover()
+            self._identify(path, identity or {})
+        except BaseException:
+            self.close()
+            raise
+
+    def put(self, key: Key, data: bytes) -> None:
+        """Keep a record; one that is there already stays as it is."""
+        head = _HEAD.pack(*key, len(data), 0)
+        record = _HEAD.pack(*key, len(data), zlib.crc32(data, zlib.crc32(head))) + data
+        with self._lock:
+            if key in self._index:
+                return
+            start = self._end + _HEAD.size
+            self._write(record)
+            self._index[key] = (start, len(data))
+
+    def get(self, key: Key) -> bytes | None:
+        """Return a record, or None where there is none."""
+        place = self._index.get(key)
+        return None if place is None else os.pread(self._file.fileno(), place[1], place[0])
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._index
+
+    def keys(self, level: int) -> list[tuple[int, int]]:
+        """Return row and column of the records of a level, in reading order."""
+        with self._lock:
+            return sorted((row, column) for at, row, column in self._index if at == level)
 
     def write(self, level: int, row: int, column: int, labels: NDArray[np.uint8]) -> None:
         """Keep a cell: uint8 (CELL, CELL)."""
-        if (labels == NOT_MAPPED).all():
-            return
-        data = zlib.compress(labels.tobytes(), ZLIB_LEVEL)
-        self._file.seek(self._end)
-        self._file.write(data)
-        self._index[level, row, column] = (self._end, len(data))
-        self._end += len(data)
+        empty = bool((labels == NOT_MAPPED).all())
+        data = b"" if empty else zlib.compress(labels.tobytes(), ZLIB_LEVEL)
+        self.put((level, row, column), data)
 
     def read(self, level: int, row: int, column: int) -> NDArray[np.uint8]:
         """Return a cell: uint8 (CELL, CELL), read-only."""
-        if (level, row, column) not in self._index:
+        data = self.get((level, row, column))
+        if not data:
             return _EMPTY
-        data = zlib.decompress(self.compressed(level, row, column))
-        return np.frombuffer(data, np.uint8).reshape(CELL, CELL)
+        return np.frombuffer(zlib.decompress(data), np.uint8).reshape(CELL, CELL)
 
     def compressed(self, level: int, row: int, column: int) -> bytes:
         """Return a cell as the zlib stream that becomes a TIFF tile."""
-        if (level, row, column) not in self._index:
-            return _EMPTY_BYTES
-        start, length = self._index[level, row, column]
-        self._file.seek(start)
-        return self._file.read(length)
+        return self.get((level, row, column)) or _EMPTY_BYTES
 
     def cells(self, level: int) -> list[tuple[int, int]]:
         """Return (row, column) of a level's cells that hold something, in reading order."""
-        return sorted((row, column) for at, row, column in self._index if at == level)
+        with self._lock:
+            index = self._index.items()
+            return sorted(key[1:] for key, (_, length) in index if key[0] == level and length)
 
     def __enter__(self) -> Self:
         return self
@@ -72,4 +121,61 @@ class Spool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the log, and remove it where nothing was begun."""
         self._file.close()
+        if set(self._index) <= {(IDENTITY, 0, 0)}:
+            self._path.unlink(missing_ok=True)
+
+    def _write(self, record: bytes) -> None:
+        """Append all of a record, or nothing: a full disk must not leave half of one between."""
+        written = 0
+        try:
+            while written < len(record):
+                written += self._file.write(memoryview(record)[written:])
+        except BaseException:
+            os.ftruncate(self._file.fileno(), self._end)
+            raise
+        self._end += len(record)
+
+    def _recover(self) -> int:
+        """Index the records that are whole and cut off what follows; return where they end."""
+        end, size = 0, os.fstat(self._file.fileno()).st_size
+        while end + _HEAD.size <= size:
+            *key, length, checksum = _HEAD.unpack(os.pread(self._file.fileno(), _HEAD.size, end))
+            start = end + _HEAD.size
+            if start + length > size:
+                break
+            data = os.pread(self._file.fileno(), length, start)
+            if zlib.crc32(data, zlib.crc32(_HEAD.pack(*key, length, 0))) != checksum:
+                break
+            self._index[key[0], key[1], key[2]] = (start, length)
+            end = start + length
+        if end < size:
+            os.ftruncate(self._file.fileno(), end)
+        return end
+
+    def _identify(self, path: Path, identity: Mapping[str, Any]) -> None:
+        """Begin with the identity, or compare with it.
+
+        Raises:
+            InputError: It is another one.
+        """
+        begun = self.get((IDENTITY, 0, 0))
+        if begun is None:
+            self.put((IDENTITY, 0, 0), json.dumps(identity, ensure_ascii=False).encode())
+            return
+        try:
+            before = dict(json.loads(begun))
+        except (ValueError, TypeError):
+            before = {}
+        now = json.loads(json.dumps(identity))
+        differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+        if differing:
+            raise InputError(
+                f"{path.parent}: was begun and not finished, with another "
+                f"{', '.join(differing)}; finish it as it was begun, choose another folder, or "
+                "start anew with --overwrite"
+            )

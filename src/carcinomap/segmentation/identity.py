@@ -1,0 +1,65 @@
+"""What a result is of: two with the same identity are the same, byte for byte."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from carcinomap.segmentation.job import Job
+from carcinomap.segmentation.mapping.interest import fingerprint
+from carcinomap.segmentation.settings import SPEED_ONLY
+from carcinomap.version import __version__
+
+if TYPE_CHECKING:
+    from carcinomap.model import Model
+
+
+def identity_of(job: Job, models: "Sequence[Model]") -> dict[str, Any]:
+    """Return what a result says it is of, as JSON holds it.
+
+    Args:
+        job: The slide, and how it is mapped.
+        models: What maps it.
+    """
+    return {
+        "slide": job.slide.path.name,
+        "model": _described(models),
+        "mpp": job.mpp,
+        "size": list(job.size),
+        "settings": job.settings.model_dump(mode="json", exclude=set(SPEED_ONLY)),
+        "roi": None if job.regions is None else fingerprint(job.regions),
+    }
+
+
+def working_identity(job: Job, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an unfinished result must be of besides, for its bytes to come out the same."""
+    path = job.slide.path
+    status = path.stat() if path.exists() else None
+    return {
+        **identity,
+        "slide's mpp": job.slide.mpp,
+        "slide's file": {
+            "bytes": status and status.st_size,
+            "changed": status and status.st_mtime_ns,
+            "quickhash": job.slide.properties.get("openslide.quickhash-1"),
+        },
+        "runtime": type(job.runtime).__name__,
+        "version": __version__,
+    }
+
+
+def _described(models: "Sequence[Model]") -> dict[str, Any]:
+    first = models[0].spec
+    if len(models) == 1:
+        return {
+            "architecture": first.architecture,
+            "classes": list(first.classes.names),
+            "sha256": models[0].fingerprint,
+        }
+    members = [_described([model]) for model in models]
+    together = hashlib.sha256("\n".join(member["sha256"] for member in members).encode())
+    return {
+        "architecture": "ensemble",
+        "classes": list(first.classes.names),
+        "sha256": together.hexdigest(),
+        "members": members,
+    }

@@ -1,0 +1,286 @@
+"""A run that was stopped goes on, and ends with the same bytes."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from segmentation_fakes import (
+    FakeRuntime,
+    MemorySlide,
+    blobs,
+    by_position,
+    model,
+    painted,
+)
+
+from carcinomap.errors import CarcinomapError, InputError
+from carcinomap.segmentation import SegmentationSettings, segment_slide
+from carcinomap.segmentation.unfinished.lock import locked
+from carcinomap.segmentation.unfinished.spool import Spool
+
+SETTINGS = SegmentationSettings(
+    tile=256, overlap=64, min_area_um2=50, probabilities=True, uncertainty=True, readers=2
+)
+
+
+def make_slide(folder: Path) -> MemorySlide:
+    labels = blobs(1500, 1300, seed=6, size=37)
+    labels[:, 500:560] = 255
+    path = folder / "a.svs"
+    if not path.exists():
+        path.write_bytes(b"stands for the slide")
+    return MemorySlide(painted(labels), mpp=1.0, name=str(path))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def top(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def slide(tmp_path_factory: pytest.TempPathFactory) -> MemorySlide:
+    return make_slide(tmp_path_factory.mktemp("slide"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, slide: MemorySlide) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("whole")
+    segment_slide(slide, FakeRuntime(by_position), model(), folder, SETTINGS)
+    return contents(folder)
+
+
+def after(calls: int, what: Callable[[], object]) -> Callable[..., np.ndarray]:
+    """Return ``by_position`` that does something before it answers for the n-th time."""
+    count = []
+
+    def function(images: np.ndarray) -> np.ndarray:
+        count.append(1)
+        if len(count) == calls:
+            what()
+        return by_position(images)
+
+    return function
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("tiles", [1, 2, 9, 30, 47])
+def test_ctrl_c_and_the_same_again(
+    tmp_path: Path, slide: MemorySlide, whole: dict[str, bytes], tiles: int
+) -> None:
+    threads = threading.active_count()
+    runtime = FakeRuntime(after(tiles, interrupt))
+    with pytest.raises(KeyboardInterrupt):
+        segment_slide(slide, runtime, model(), tmp_path, SETTINGS)
+    assert threading.active_count() == threads
+    assert top(tmp_path) in (["a.partial"], [])
+    runtime = FakeRuntime(by_position)
+    segment_slide(slide, runtime, model(), tmp_path, SETTINGS)
+    assert contents(tmp_path) == whole
+    # What was finished is not computed again.
+    assert len(runtime.shapes) <= 56 - max(0, tiles - 20)
+
+
+def test_stopping_again_and_again(
+    tmp_path: Path, slide: MemorySlide, whole: dict[str, bytes]
+) -> None:
+    stops = 0
+    while True:
+        try:
+            runtime = FakeRuntime(after(25, interrupt))
+            segment_slide(slide, runtime, model(), tmp_path, SETTINGS)
+            break
+        except KeyboardInterrupt:
+            stops += 1
+            assert stops < 9
+    assert stops > 1
+    assert contents(tmp_path) == whole
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import test_segmentation_resume as t
+from carcinomap.segmentation.unfinished.spool import Spool
+
+kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
+where, count, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+function = t.by_position
+if where == "network":
+    function = t.after(count, kill)
+if where == "record":
+    calls = []
+    write = Spool._write
+    def torn(self, record):
+        calls.append(1)
+        if len(calls) == count:
+            self._file.write(record[: len(record) // 2])
+            kill()
+        write(self, record)
+    Spool._write = torn
+if where == "publish":
+    replace, moved = os.replace, []
+    def stop(source, target):
+        if ".partial" in str(source) and "a.partial" not in str(Path(target).parent):
+            moved.append(1)
+            if len(moved) == count:
+                kill()
+        replace(source, target)
+    os.replace = stop
+t.segment_slide(
+    t.make_slide(Path(sys.argv[4])), t.FakeRuntime(function), t.model(), folder, t.SETTINGS
+)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [
+        ("network", 1),
+        ("network", 25),
+        ("record", 2),
+        ("record", 20),
+        ("record", 45),
+        ("publish", 1),
+        ("publish", 4),
+        ("publish", 6),
+    ],
+)
+def test_kill_9_and_the_same_again(
+    tmp_path: Path, slide: MemorySlide, whole: dict[str, bytes], where: str, count: int
+) -> None:
+    script = KILLED.format(tests=str(Path(__file__).parent))
+    killed = subprocess.run(
+        [sys.executable, "-c", script, where, str(count), tmp_path, slide.path.parent],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert (tmp_path / "a.partial").is_dir()
+    assert not (tmp_path / "a.json").exists()
+    half = {name: data for name, data in contents(tmp_path).items() if "partial" not in name}
+    assert all(whole[name] == data for name, data in half.items())
+    segment_slide(slide, FakeRuntime(by_position), model(), tmp_path, SETTINGS)
+    assert contents(tmp_path) == whole
+
+
+def stopped(folder: Path, slide: MemorySlide, tiles: int = 20) -> dict[str, bytes]:
+    with pytest.raises(KeyboardInterrupt):
+        segment_slide(slide, FakeRuntime(after(tiles, interrupt)), model(), folder, SETTINGS)
+    return contents(folder)
+
+
+def test_other_settings_or_another_model_are_refused_or_begin_anew(
+    tmp_path: Path, slide: MemorySlide
+) -> None:
+    before = stopped(tmp_path, slide)
+    other = SETTINGS.model_copy(update={"overlap": 32})
+    with pytest.raises(InputError, match=r"not finished, with another settings.*--overwrite"):
+        segment_slide(slide, FakeRuntime(by_position), model(), tmp_path, other)
+    with pytest.raises(InputError, match="with another model"):
+        segment_slide(slide, FakeRuntime(by_position), model(seed=2), tmp_path, SETTINGS)
+    assert contents(tmp_path) == before
+    result = segment_slide(slide, FakeRuntime(by_position), model(), tmp_path, other, True)
+    assert result.record["settings"]["overlap"] == 32
+    assert "a.partial" not in top(tmp_path)
+
+
+def test_a_slide_that_changed_is_noticed(tmp_path: Path) -> None:
+    slide = make_slide(tmp_path)
+    stopped(tmp_path / "maps", slide)
+    slide.path.write_bytes(b"another file of the same name")
+    with pytest.raises(InputError, match="another slide's file"):
+        segment_slide(slide, FakeRuntime(by_position), model(), tmp_path / "maps", SETTINGS)
+
+
+def test_speed_alone_may_change(
+    tmp_path: Path, slide: MemorySlide, whole: dict[str, bytes]
+) -> None:
+    stopped(tmp_path, slide)
+    faster = SETTINGS.model_copy(update={"readers": 5, "batch": 3})
+    segment_slide(slide, FakeRuntime(by_position), model(), tmp_path, faster)
+    assert contents(tmp_path).keys() == whole.keys()
+    assert contents(tmp_path) == whole
+
+
+def test_two_processes_do_not_write_one_result(tmp_path: Path, slide: MemorySlide) -> None:
+    script = (
+        "import sys, time; from pathlib import Path\n"
+        "from carcinomap.segmentation.unfinished.lock import locked\n"
+        "with locked(Path(sys.argv[1])):\n"
+        "    print('held', flush=True); sys.stdin.read()\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", script, tmp_path / "a.partial"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        for overwrite in (False, True):
+            with pytest.raises(CarcinomapError, match=rf"written by process {other.pid} on "):
+                segment_slide(
+                    slide, FakeRuntime(by_position), model(), tmp_path, SETTINGS, overwrite
+                )
+        assert top(tmp_path) == ["a.partial"]
+    finally:
+        other.kill()
+        other.communicate()
+    segment_slide(slide, FakeRuntime(by_position), model(), tmp_path, SETTINGS)
+    assert "a.json" in top(tmp_path)
+
+
+def test_what_another_process_finished_in_the_meantime_is_taken(
+    tmp_path: Path, slide: MemorySlide, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(folder: Path) -> object:
+        monkeypatch.undo()
+        segment_slide(slide, FakeRuntime(by_position), model(), tmp_path, SETTINGS)
+        return locked(folder)
+
+    monkeypatch.setattr("carcinomap.segmentation.results.outputs.locked", meanwhile)
+    result = segment_slide(slide, FakeRuntime(interrupt), model(), tmp_path, SETTINGS)
+    assert result.skipped
+    assert contents(tmp_path) == whole
+
+
+def test_a_run_that_fails_before_any_work_leaves_nothing(
+    tmp_path: Path, slide: MemorySlide
+) -> None:
+    wrong = SETTINGS.model_copy(update={"tile": 250})
+    with pytest.raises(InputError, match="multiple of"):
+        segment_slide(slide, FakeRuntime(by_position), model(), tmp_path, wrong)
+    assert top(tmp_path) == []
+
+
+def test_the_log_is_the_only_thing_that_a_finished_cell_needs(
+    tmp_path: Path, slide: MemorySlide, whole: dict[str, bytes]
+) -> None:
+    stopped(tmp_path, slide)
+    with Spool(tmp_path / "copy") as empty:
+        assert empty.keys(0) == []
+    partial = tmp_path / "a.partial"
+    (partial / "sums").write_bytes(os.urandom(100))
+    (partial / "a.ome.tif").write_bytes(b"half a file")
+    segment_slide(slide, FakeRuntime(by_position), model(), tmp_path, SETTINGS)
+    assert contents(tmp_path) == whole
