@@ -4,7 +4,7 @@
     python benchmarks/engine.py real SLIDE MODEL [--fast PYTHON]
     python benchmarks/engine.py memory --plot memory.png
     python benchmarks/engine.py seams SLIDE MODEL --at X Y [--at X Y …]
-    python benchmarks/engine.py kills (--pass-through | --slide SLIDE --model MODEL) [--kills 50]
+    python benchmarks/engine.py kills [SLIDE [MODEL]] [--kills 50] [--planes]
 
 Prints tables in Markdown. Peers have environments of their own, whose Python is named. Generated
 slides go to --cache, by default a folder that is gone in the end. Every measured run is a process

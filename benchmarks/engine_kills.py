@@ -79,18 +79,21 @@ def _result(command, output, expected, alone, options, dice, found):
     while True:
         moment = None
         if found.kills.total() < options.kills:
-            at_end = dice.random() < options.at_end
+            at_end = dice.random() < options.at_end and not _named(output)
             moment = "end" if at_end else dice.uniform(0, alone)
         if not _until_killed(command, moment, output):
             break
         standing = _files(output)
         found.kills[_judged(standing, expected, found.wrong)] += 1
     found.seconds.append(time.perf_counter() - started)
-    leftover = [path.name for path in output.iterdir() if path.suffix == ".partial"]
-    if _files(output) == expected and not leftover:
-        found.identical += 1
+    there = _files(output)
+    names = sorted({*there, *expected})
+    differing = [name for name in names if there.get(name) != expected.get(name)]
+    differing += [path.name for path in output.iterdir() if path.suffix == ".partial"]
+    if differing:
+        found.wrong.append(f"result {len(found.seconds)} differs in {', '.join(differing)}")
     else:
-        found.wrong.append(f"result {len(found.seconds)} differs from the uninterrupted one")
+        found.identical += 1
 
 
 def _judged(standing, expected, wrong):
@@ -139,8 +142,13 @@ def _is_moment(moment, started, output):
     if moment is None:
         return False
     if moment == "end":
-        return output.is_dir() and any(path.suffix != ".partial" for path in output.iterdir())
+        return _named(output)
     return time.perf_counter() - started > moment
+
+
+def _named(folder):
+    """Return whether anything stands under a final name."""
+    return folder.is_dir() and any(path.suffix != ".partial" for path in folder.iterdir())
 
 
 def _files(folder):

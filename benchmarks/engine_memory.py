@@ -57,6 +57,7 @@ def _draw(path, points):
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
     axes.plot(*zip(*points, strict=True), marker="o")
-    axes.set(xlabel="slide, gigapixels", ylabel="peak memory, MB", xlim=0, ylim=0)
+    axes.set(xlabel="slide, gigapixels", ylabel="peak memory, MB", xlim=0)
+    axes.set_ylim(0, 1.1 * max(peak for _, peak in points))
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)

@@ -22,7 +22,8 @@ from carcinomap.segmentation.mapping.plan import CELL, TilePlan
 from carcinomap.segmentation.settings import SegmentationSettings
 
 REGION = 2880
-CURVE = [(512, 128), (768, 128), (1024, 128), (1024, 256), (1280, 160), (1408, 192), (1536, 192)]
+CURVE = [(512, 128), (512, 256), (768, 128), (768, 256), (1024, 128), (1024, 192), (1024, 256)]
+CURVE += [(1280, 160), (1280, 256), (1408, 192), (1408, 256), (1536, 192), (1536, 256)]
 MOST_WORK, MOST_DIFFERENT = 1.35, 0.3  # the goal
 
 

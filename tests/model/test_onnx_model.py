@@ -1,4 +1,5 @@
 import hashlib
+import json
 from contextlib import suppress
 
 import numpy as np
@@ -7,7 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from onnx_models import DESCRIPTION, WEIGHTS, convolution, onnx_bytes, value, write_onnx
+from typer.testing import CliRunner
 
+from carcinomap.cli.main import app
 from carcinomap.errors import InputError
 from carcinomap.model import load_model, open_model, open_runtime, save_model
 from carcinomap.slide import View
@@ -49,6 +52,20 @@ def test_a_network_of_another_lab_says_what_it_is(tmp_path):
         assert model.spec.views == (View(0.5, 1024),)
         assert model.spec.stride == 8
         assert model.spec.preprocessing.std == (0.2, 0.3, 0.4)
+
+
+def test_inspect_prints_it_like_a_model_file(tmp_path):
+    path = write_onnx(tmp_path)
+    said = CliRunner().invoke(app, ["inspect", str(path), "--json"])
+    assert said.exit_code == 0
+    card = json.loads(said.stdout)
+    assert card["file"] == str(path)
+    assert card["architecture"] == "onnx"
+    assert card["views"] == [{"mpp": 0.5, "size": 1024}]
+    path.with_suffix(".yaml").unlink()
+    refusal = CliRunner().invoke(app, ["inspect", str(path)])
+    assert refusal.exit_code == 2
+    assert "missing" in refusal.output
 
 
 @pytest.mark.parametrize("channels", ["rgb", "bgr", None])

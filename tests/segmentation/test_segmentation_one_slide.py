@@ -30,7 +30,6 @@ from carcinomap.segmentation import (
     segment_slide,
     segment_slides,
 )
-from carcinomap.segmentation.unfinished.spool import Spool
 from carcinomap.slide import find_tissue
 
 FILES = ["a.geojson", "a.json", "a.ome.tif", "a.png"]
@@ -228,8 +227,8 @@ def test_ctrl_c_while_overwriting_keeps_the_old_result(
     with pytest.raises(KeyboardInterrupt):
         segment_slide(slide, FakeRuntime(interrupted), model(), tmp_path, SETTINGS, overwrite=True)
     assert contents(tmp_path) == before
+    monkeypatch.setattr("carcinomap.segmentation.results.whole.join", interrupted)
     with pytest.raises(KeyboardInterrupt):  # after some work
-        monkeypatch.setattr("carcinomap.segmentation.results.whole.join", interrupted)
         segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS, overwrite=True)
     assert names(tmp_path) == sorted([*FILES, "a.partial"])
     assert {name: (tmp_path / name).read_bytes() for name in FILES} == before

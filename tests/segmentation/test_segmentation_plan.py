@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carcinomap.errors import InputError
 from carcinomap.segmentation.mapping.plan import CELL, STRIPE, Cell, Tile, TilePlan
 from carcinomap.slide import TissueMask
 
@@ -105,8 +104,18 @@ def test_a_small_map_gets_a_small_tile() -> None:
     assert TilePlan.of(480, 324, 1024, 256, 32, everything).size == 512
     assert TilePlan.of(10, 10, 1024, 256, 32, everything).size == 32
     assert TilePlan.of(513, 100, 1024, 256, 32, everything).size == 1024
-    assert TilePlan.of(10, 10, 96, 32, 32, everything).size == 96  # 48 is no multiple
+    assert TilePlan.of(10, 10, 96, 32, 32, everything).size == 32
+    assert TilePlan.of(480, 324, 1408, 192, 32, everything).size == 512
+    assert TilePlan.of(1100, 324, 1408, 192, 32, everything).size == 1408
     assert TilePlan.of(10, 10, 1024, 256, 32, inside()).tiles == ()
+
+
+def test_tile_and_overlap_are_rounded_up_to_the_stride() -> None:
+    assert TilePlan.of(9000, 9000, 1400, 190, 128, everything) == TilePlan.of(
+        9000, 9000, 1408, 256, 128, everything
+    )
+    tiles = TilePlan.of(600, 100, 200, 100, 128, everything).tiles  # half of 256 is 128
+    assert [tile.x for tile in tiles] == [0, 128, 256, 384]
 
 
 def test_tiles_lie_where_the_tissue_is() -> None:
@@ -179,11 +188,3 @@ def test_cells_that_wait_are_those_of_a_row_and_of_one_seam(stripes: int, height
 def test_cells_end_with_the_map() -> None:
     plan = TilePlan.of(CELL + 1, CELL, 512, 0, 32, everything)
     assert list(plan.cells(plan.tiles[0])) == [(0, 0), (0, 1)]
-
-
-@pytest.mark.parametrize(
-    ("tile", "overlap", "named"), [(1000, 256, "--tile 1000"), (1024, 100, "--overlap 100")]
-)
-def test_what_the_stride_does_not_divide_is_refused(tile: int, overlap: int, named: str) -> None:
-    with pytest.raises(InputError, match=named):
-        TilePlan.of(5000, 5000, tile, overlap, 32, everything)

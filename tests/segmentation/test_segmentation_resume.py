@@ -264,12 +264,12 @@ def test_what_another_process_finished_in_the_meantime_is_taken(
     assert contents(tmp_path) == whole
 
 
-def test_a_run_that_fails_before_any_work_leaves_nothing(
+def test_a_run_that_stops_before_any_work_leaves_nothing(
     tmp_path: Path, slide: MemorySlide
 ) -> None:
-    wrong = SETTINGS.model_copy(update={"tile": 250})
-    with pytest.raises(InputError, match="multiple of"):
-        segment_slide(slide, FakeRuntime(by_position), model(), tmp_path, wrong)
+    runtime = FakeRuntime(after(1, interrupt))
+    with pytest.raises(KeyboardInterrupt):
+        segment_slide(slide, runtime, model(), tmp_path, SETTINGS)
     assert top(tmp_path) == []
 
 

@@ -5,7 +5,7 @@ blocks is joined with what lies on the other side. Regions are pixels connected 
 """
 
 import math
-import warnings
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
 from typing import Any, Protocol
@@ -15,13 +15,12 @@ import rasterio.features
 import shapely
 from numpy.typing import NDArray
 from rasterio import Affine
-from rasterio.errors import NotGeoreferencedWarning
 from shapely import GeometryType
 
 from carcinomap.annotation.joining import Grid, Piece, Region, cut, join
 
-# Blocks have no place on Earth. rasterio keeps quiet about that, but not in several threads.
-warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+# rasterio changes the process's warning filters while it traces, which only one thread may do.
+_TRACING = threading.Lock()
 
 BLOCK = 1024
 """Side of the blocks in pixels. A block of nothing but noise takes half a gigabyte."""
@@ -107,11 +106,9 @@ def outlines(
     Returns:
         Values and polygons, (n,) each.
     """
-    found = list(
-        rasterio.features.shapes(
-            image, mask=wanted, connectivity=4, transform=Affine.translation(x, y)
-        )
-    )
+    place = Affine.translation(x, y)
+    with _TRACING:
+        found = list(rasterio.features.shapes(image, mask=wanted, connectivity=4, transform=place))
     # One array of all corners: polygons made one by one would take as long as the tracing.
     polygons = [shape["coordinates"] for shape, _ in found]
     rings = list(chain.from_iterable(polygons))

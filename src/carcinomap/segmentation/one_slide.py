@@ -9,7 +9,7 @@ from carcinomap.annotation import AnnotationSet
 from carcinomap.segmentation.identity import identity_of, working_identity
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.map_slide import map_slide
-from carcinomap.segmentation.results.outputs import MAP, OVERVIEW, POLYGONS, Outputs
+from carcinomap.segmentation.results.outputs import JOURNAL, MAP, OVERVIEW, POLYGONS, Outputs
 from carcinomap.segmentation.results.whole import write_results
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.segmentation.unfinished.spool import Spool
@@ -92,7 +92,7 @@ def segment_slide(
     with outputs.working(overwrite) as inside:
         if done := there_already():  # another process made it before this one got the lock
             return done
-        with Spool(inside.folder / "journal", working_identity(job, identity)) as spool:
+        with Spool(inside.folder / JOURNAL, working_identity(job, identity)) as spool:
             map_slide(job, spool, inside)
             record = write_results(job, spool, inside, identity)
         outputs.publish(inside)

@@ -15,10 +15,10 @@ class SegmentationSettings(Settings):
     """Options of the segmentation; all but ``readers`` and ``batch`` can change the result."""
 
     tile: int = Field(
-        1024, ge=32, le=8192, description="Side of the tiles the network sees, in map pixels."
+        1408, ge=32, le=8192, description="Side of the tiles the network sees, in map pixels."
     )
     overlap: int = Field(
-        256,
+        192,
         ge=0,
         le=4096,
         description="Pixels that neighbouring tiles share at least; they are blended there.",

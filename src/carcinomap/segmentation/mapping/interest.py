@@ -108,7 +108,10 @@ def _touched(
     rows, columns = shape
     touched = Window(0, 0, columns, rows, cell).draw((polygon, 1) for polygon in polygons)
     outlines = shapely.multilinestrings(shapely.get_rings(polygons))
-    rasterize([outlines], out=touched, transform=Affine.scale(cell), all_touched=True)
+    # The rasteriser would follow them however far they go beyond the grid.
+    outlines = shapely.clip_by_rect(outlines, 0, 0, columns * cell, rows * cell)
+    if not outlines.is_empty:
+        rasterize([outlines], out=touched, transform=Affine.scale(cell), all_touched=True)
     # Of what an outline merely brushes, the rasteriser may leave something out.
     return np.asarray(cv2.dilate(touched, np.ones((3, 3), np.uint8)) > 0)
 

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from carcinomap.errors import InputError
-
 CELL = 256
 """Side of the cells in which the map is blended, stored and written as TIFF tiles."""
 
@@ -67,25 +65,18 @@ class TilePlan:
         Args:
             width: Of the map.
             height: Of the map.
-            tile: Side of the tiles; halved while the whole map fits into one tile. (Not fitted
-                closer: a runtime prepares itself for every shape it meets.)
-            overlap: What neighbouring tiles share at least.
+            tile: Side of the tiles, rounded up to the stride. A map that fits into a smaller one
+                gets the smallest that is the stride times a power of two. (Not fitted closer: a
+                runtime prepares itself for every shape it meets.)
+            overlap: What neighbouring tiles share at least, rounded up to the stride; never more
+                than half a tile.
             stride: Of the network.
             wanted: Asked about boxes of any size within the map.
-
-        Raises:
-            InputError: ``tile`` or ``overlap`` is no multiple of the stride.
         """
-        for name, value in (("tile", tile), ("overlap", overlap)):
-            if value % stride:
-                nearest = round(value / stride) * stride
-                raise InputError(
-                    f"--{name} {value}: must be a multiple of this network's stride of {stride}, "
-                    f"such as {nearest or stride}"
-                )
-        size = tile
-        while size % (2 * stride) == 0 and size // 2 >= max(width, height):
-            size //= 2
+        size = -(-tile // stride) * stride
+        overlap = min(-(-overlap // stride), size // stride // 2) * stride
+        power = 2 ** (-(-max(width, height) // stride) - 1).bit_length()
+        size = min(size, stride * power)
         if size >= max(width, height):
             tiles = [Tile(0, 0)] if wanted(0, 0, width, height) else []
         else:

@@ -19,6 +19,9 @@ PROBABILITIES, UNCERTAINTY = ".probabilities.ome.zarr", ".uncertainty.ome.zarr"
 SUFFIXES = (MAP, PROBABILITIES, UNCERTAINTY, POLYGONS, OVERVIEW, RECORD)
 """All that a result can have, in the order in which it gets its final names."""
 
+JOURNAL = "journal"
+"""The file in a partial folder with what is finished; without it, nothing is."""
+
 WHOLE = "whole"
 """Marks a partial folder of which all files are whole, and those missing have been moved."""
 
@@ -106,7 +109,7 @@ class Outputs:
                     yield inside
                     _empty(self.partial, keep=lock)
                 finally:
-                    if set(self.partial.iterdir()) <= {lock}:
+                    if not (self.partial / JOURNAL).exists():
                         shutil.rmtree(self.partial, ignore_errors=True)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
