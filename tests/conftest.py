@@ -1,6 +1,9 @@
 """What all tests share."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,10 @@ from carcinomap.demo import generate_cohort
 # The suite says the same each time it runs; --hypothesis-profile=default looks for new examples.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+# What tests convert is nobody else's, and nobody else's is taken.
+os.environ["CARCINOMAP_CACHE"] = tempfile.mkdtemp(prefix="carcinomap-tests-")
+atexit.register(shutil.rmtree, os.environ["CARCINOMAP_CACHE"], ignore_errors=True)
 
 ROOT = Path(__file__).resolve().parent.parent
 

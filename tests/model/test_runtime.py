@@ -231,7 +231,8 @@ def test_importing_the_room_is_light_and_openvino_keeps_quiet():
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_ctrl_c_waits_for_the_conversion(monkeypatch, model):
+def test_ctrl_c_waits_for_the_conversion(monkeypatch, model, tmp_path):
+    monkeypatch.setenv("CARCINOMAP_CACHE", str(tmp_path))
     convert = openvino.convert_model
     after = []
 

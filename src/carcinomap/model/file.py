@@ -62,7 +62,10 @@ def _network(spec: ModelSpec, content: Any) -> torch.nn.Module:
 
 
 def _check(spec: ModelSpec, network: Network, content: Any) -> None:
-    """Check that the file holds exactly the tensors of ``network``, and states its stride."""
+    """Check that the file holds exactly the tensors of ``network``, its views and its stride."""
+    first = spec.views[0]
+    if spec.views != network.views(first.mpp, first.size):
+        raise InputError(f"views {spec.views}, where {spec.architecture} has other ones")
     if spec.stride != network.stride:
         raise InputError(
             f"stride {spec.stride}, where {spec.architecture} has {network.stride} pixels"

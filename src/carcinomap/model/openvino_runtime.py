@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carcinomap.errors import CarcinomapError
-from carcinomap.model.conversion import converted
+from carcinomap.model.conversion_cache import cached_conversion
 from carcinomap.model.onnx_graph import for_pixels
 from carcinomap.model.quiet_openvino import openvino
 from carcinomap.model.runtime import Views
@@ -77,7 +77,7 @@ class OpenVinoRuntime:
         if isinstance(self._model, OnnxModel):
             network = for_pixels(self._model, shapes)
         else:
-            network = self._core.read_model(*converted(self._model, shapes))
+            network = self._core.read_model(*cached_conversion(self._model, shapes))
         try:
             return self._core.compile_model(network, "CPU", self._settings)
         except RuntimeError as error:

@@ -6,9 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from carcinomap.model.spec import Model
-from carcinomap.model.views import check_views
-
-__all__ = ["Probabilities", "check_views"]
 
 
 class Probabilities(nn.Module):

@@ -89,11 +89,11 @@ def open_models(
     Raises:
         InputError: See ``segment``.
     """
-    from carcinomap.model import load_model, open_runtime  # noqa: PLC0415 - imports PyTorch
+    from carcinomap.model import open_model, open_runtime  # noqa: PLC0415 - takes a second
     from carcinomap.model.ensemble import Ensemble  # noqa: PLC0415
 
     paths = [model] if isinstance(model, str | Path) else model
-    models = [load_model(path) for path in paths]
+    models = [open_model(path) for path in paths]
     runtimes = [open_runtime(loaded, device, threads) for loaded in models]
     return (runtimes[0] if len(runtimes) == 1 else Ensemble(runtimes)), models
 
