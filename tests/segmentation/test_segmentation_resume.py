@@ -203,6 +203,31 @@ def test_other_settings_or_another_model_are_refused_or_begin_anew(
     assert "a.partial" not in top(tmp_path)
 
 
+def test_overwriting_goes_on_too(
+    tmp_path: Path, slide: MemorySlide, whole: dict[str, bytes]
+) -> None:
+    segment_slide(slide, FakeRuntime(by_position), model(), tmp_path, SETTINGS)
+    runtime = FakeRuntime(after(40, interrupt))
+    with pytest.raises(KeyboardInterrupt):
+        segment_slide(slide, runtime, model(), tmp_path, SETTINGS, True)
+    runtime = FakeRuntime(by_position)
+    segment_slide(slide, runtime, model(), tmp_path, SETTINGS, True)
+    assert len(runtime.shapes) < 40
+    assert contents(tmp_path) == whole
+
+
+def test_a_folder_that_a_dying_process_had_no_time_to_remove_goes(
+    tmp_path: Path, slide: MemorySlide, whole: dict[str, bytes]
+) -> None:
+    segment_slide(slide, FakeRuntime(by_position), model(), tmp_path, SETTINGS)
+    (tmp_path / "a.partial").mkdir()
+    for name in ("journal", "whole"):
+        (tmp_path / "a.partial" / name).touch()
+    result = segment_slide(slide, FakeRuntime(interrupt), model(), tmp_path, SETTINGS)
+    assert result.skipped
+    assert contents(tmp_path) == whole
+
+
 def test_a_slide_that_changed_is_noticed(tmp_path: Path) -> None:
     slide = make_slide(tmp_path)
     stopped(tmp_path / "maps", slide)

@@ -236,3 +236,25 @@ def test_keeps_the_glands_of_real_fields(real_data):
             window = (0, 0, slide.width, slide.height)
             total += annotated_and_kept(slide, annotations, find_tissue(slide), [window])
     assert total[1] / total[0] > 0.995
+
+
+def test_in_blocks_nearly_as_at_once(real_data, monkeypatch):
+    with open_slide(real_data / "bach" / "A03_dev.svs") as slide:
+        whole = find_tissue(slide)
+        monkeypatch.setattr("carcinomap.slide.tissue.mask.AT_ONCE", 2_000_000)
+        monkeypatch.setattr("carcinomap.slide.tissue.mask.BLOCK", 500)
+        blocks = find_tissue(slide)
+    assert blocks.mask.shape == whole.mask.shape
+    # The light through glass, measured in a coarser picture, may differ by a grey level.
+    assert np.mean(blocks.mask != whole.mask) < 0.002
+    assert whole.mask.any()
+
+
+def test_blocks_meet_where_the_tissue_goes_on(monkeypatch):
+    image = glass(900, 1300)
+    image[200:700, 150:1200] = PINK
+    slide = MemorySlide(image, 8.0)
+    whole = find_tissue(slide)
+    monkeypatch.setattr("carcinomap.slide.tissue.mask.AT_ONCE", 100_000)
+    monkeypatch.setattr("carcinomap.slide.tissue.mask.BLOCK", 256)
+    assert np.count_nonzero(find_tissue(slide).mask != whole.mask) < 10

@@ -36,9 +36,7 @@ def segment(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what it takes: time, memory, disk.")
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Begin anew, and replace existing maps.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing maps.")] = False,
 ) -> Outcome:
     """Map slides with a trained model.
 

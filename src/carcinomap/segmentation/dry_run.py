@@ -2,7 +2,6 @@
 
 import resource
 import sys
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,10 +15,10 @@ from carcinomap.segmentation.mapping.interest import Interest
 from carcinomap.segmentation.mapping.pipeline import WAITING, Feed
 from carcinomap.segmentation.mapping.plan import CELL, Cell, TilePlan
 from carcinomap.segmentation.trial import Infer, Trial, try_out
-from carcinomap.segmentation.unfinished.spool import NOT_MAPPED, ZLIB_LEVEL
+from carcinomap.segmentation.unfinished.spool import EMPTY_CELL
 
 LEVELS = 4 / 3  # all levels of a pyramid, in the finest one
-EMPTY_BYTES = len(zlib.compress(bytes([NOT_MAPPED]) * CELL**2, ZLIB_LEVEL)) + 8  # and its place
+EMPTY_BYTES = len(EMPTY_CELL) + 8  # and its place
 PICTURE_BYTES = 3  # for each pixel of it that shows tissue; glass is next to nothing
 
 HEADINGS = ("slide", "tiles", "to map", "map", "time", "memory", "disk meanwhile", "disk after")

@@ -69,7 +69,8 @@ def segment(
         mpp: Microns per level-0 pixel of all slides; None takes each file's own.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``.
         threads: Threads to compute with on the CPU; all that the process may use by default.
-        overwrite: Begin anew and replace what is there, instead of keeping it.
+        overwrite: Replace results that are there, and throw away unfinished ones of another model
+            or of other settings, instead of keeping them.
 
     Raises:
         InputError: A model cannot be used, they do not fit together, there is no such device, or

@@ -9,10 +9,9 @@ from carcinomap.annotation import AnnotationSet
 from carcinomap.segmentation.identity import identity_of, working_identity
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.map_slide import map_slide
-from carcinomap.segmentation.results.outputs import JOURNAL, MAP, OVERVIEW, POLYGONS, Outputs
+from carcinomap.segmentation.results.outputs import MAP, OVERVIEW, POLYGONS, Outputs
 from carcinomap.segmentation.results.whole import write_results
 from carcinomap.segmentation.settings import SegmentationSettings
-from carcinomap.segmentation.unfinished.spool import Spool
 from carcinomap.slide import Slide
 
 if TYPE_CHECKING:
@@ -69,7 +68,8 @@ def segment_slide(
         model: What the runtime executes; recorded with the result.
         output: Folder to write ``NAME.ome.tif``, ``.geojson``, ``.png`` and ``.json`` to.
         settings: The defaults where None.
-        overwrite: Begin anew and replace what is there, instead of keeping it.
+        overwrite: Replace a finished result, and throw away an unfinished one of another model or
+            of other settings, instead of keeping them.
         regions: Only what lies inside is mapped; None maps all tissue.
 
     Raises:
@@ -87,12 +87,13 @@ def segment_slide(
             return None
         return Segmentation(slide.name, outputs.folder, record, skipped=True)
 
-    if done := there_already():
+    # A folder beside it was left by a process that died just before removing it.
+    if (done := there_already()) and not outputs.partial.exists():
         return done
-    with outputs.working(overwrite) as inside:
+    with outputs.working() as inside:
         if done := there_already():  # another process made it before this one got the lock
             return done
-        with Spool(inside.folder / JOURNAL, working_identity(job, identity)) as spool:
+        with inside.journal(working_identity(job, identity), overwrite) as spool:
             map_slide(job, spool, inside)
             record = write_results(job, spool, inside, identity)
         outputs.publish(inside)

@@ -5,7 +5,6 @@ What they took, and what is to be kept of them, tells what the whole plan will; 
 
 import os
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from carcinomap.segmentation.mapping.interest import Interest
 from carcinomap.segmentation.mapping.pipeline import Feed, Images
 from carcinomap.segmentation.mapping.plan import CELL, Tile, TilePlan
 from carcinomap.segmentation.outlines.tracing import join, trace_block
-from carcinomap.segmentation.unfinished.spool import NOT_MAPPED, ZLIB_LEVEL
+from carcinomap.segmentation.unfinished.spool import NOT_MAPPED, compress
 
 BATCHES = 3  # spread over the plan; the first is also computed once before, to warm up
 CORNER_BYTES, FEATURE_BYTES = 22, 250  # in GeoJSON
@@ -153,4 +152,4 @@ def _layers(job: Job, values: NDArray[np.float32], mapped: NDArray[np.bool_]) ->
 
 
 def _compressed(pixels: NDArray[np.uint8]) -> int:
-    return len(zlib.compress(pixels.tobytes(), ZLIB_LEVEL))
+    return len(compress(pixels))

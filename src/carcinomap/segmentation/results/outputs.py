@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from carcinomap.errors import CarcinomapError, InputError
-from carcinomap.segmentation.unfinished.lock import locked
+from carcinomap.segmentation.unfinished.lock import LOCK, locked
+from carcinomap.segmentation.unfinished.spool import Spool
 
 MAP, POLYGONS, OVERVIEW, RECORD = ".ome.tif", ".geojson", ".png", ".json"
 PROBABILITIES, UNCERTAINTY = ".probabilities.ome.zarr", ".uncertainty.ome.zarr"
@@ -84,7 +85,7 @@ class Outputs:
         return dict(record)
 
     @contextmanager
-    def working(self, overwrite: bool) -> Iterator["Outputs"]:
+    def working(self) -> Iterator["Outputs"]:
         """Give the same files inside the partial folder, which no other process uses meanwhile.
 
         A result that was being published when its process died is published first.
@@ -92,22 +93,17 @@ class Outputs:
         The folder is there afterwards only if the block raised, and left in it what the same run
         can go on with. A process that is killed leaves it as well.
 
-        Args:
-            overwrite: Begin with an empty folder, not with what is left of another run.
-
         Raises:
             CarcinomapError: The disk is full, or another process is writing this result.
         """
         try:
-            with locked(self.partial) as lock:
+            with locked(self.partial):
                 try:
                     inside = Outputs(self.partial, self.name)
-                    if overwrite:
-                        _empty(self.partial, keep=lock)
-                    elif (self.partial / WHOLE).exists():
+                    if (self.partial / WHOLE).exists():
                         self._move(inside)
                     yield inside
-                    _empty(self.partial, keep=lock)
+                    _empty(self.partial)
                 finally:
                     if not (self.partial / JOURNAL).exists():
                         shutil.rmtree(self.partial, ignore_errors=True)
@@ -118,6 +114,25 @@ class Outputs:
                 f"{self.folder}: the disk is full while {self.name} is being mapped; make room, "
                 f"and the same command goes on with what {self.partial.name} holds"
             ) from error
+
+    def journal(self, identity: Mapping[str, Any], overwrite: bool) -> Spool:
+        """Open the journal of a partial folder: begun anew, or gone on with.
+
+        Args:
+            identity: What is being made of what.
+            overwrite: Throw away what is there of another identity, instead of refusing it. What
+                is there of the same one ends in the same bytes as a new beginning.
+
+        Raises:
+            InputError: There is unfinished work of another identity.
+        """
+        try:
+            return Spool(self.folder / JOURNAL, identity)
+        except InputError:
+            if not overwrite:
+                raise
+            _empty(self.folder)
+            return Spool(self.folder / JOURNAL, identity)
 
     def publish(self, inside: "Outputs") -> None:
         """Move the files to their final names; the record, which vouches for them, comes last."""
@@ -132,9 +147,9 @@ class Outputs:
                 os.replace(inside.path(suffix), self.path(suffix))
 
 
-def _empty(folder: Path, keep: Path) -> None:
+def _empty(folder: Path) -> None:
     for path in folder.iterdir():
-        if path != keep:
+        if path.name != LOCK:
             _remove(path)
 
 

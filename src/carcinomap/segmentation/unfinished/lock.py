@@ -10,22 +10,22 @@ from filelock import FileLock, Timeout
 
 from carcinomap.errors import CarcinomapError
 
+LOCK = "lock"
+"""Name of the lock's file."""
+
 
 @contextmanager
-def locked(folder: Path) -> Iterator[Path]:
+def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder, which is made where there is none, while the block runs.
 
     The operating system lets go of it however the process ends, so that a lock is never left
     behind. The file says who holds it.
 
-    Yields:
-        The lock file; whoever removes the folder removes it last.
-
     Raises:
         CarcinomapError: Another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "lock"
+    path = folder / LOCK
     lock = FileLock(path, timeout=0)
     try:
         lock.acquire()
@@ -35,7 +35,7 @@ def locked(folder: Path) -> Iterator[Path]:
         ) from error
     try:
         path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
-        yield path
+        yield
     finally:
         lock.release()
 

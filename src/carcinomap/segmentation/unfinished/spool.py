@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +25,7 @@ from carcinomap.segmentation.mapping.plan import CELL
 NOT_MAPPED = 255
 """What a class map holds where it says nothing: glass, or outside the region of interest."""
 
-ZLIB_LEVEL = 6  # fixed: the same map must give the same bytes
+LEVEL = 5  # of compression; fixed, since the same map must give the same bytes
 
 IDENTITY = -1
 OUTLINES = -2
@@ -37,7 +38,15 @@ _HEAD = struct.Struct("<iiiII")  # key, length and CRC-32 of key, length and pay
 
 _EMPTY = np.full((CELL, CELL), NOT_MAPPED, np.uint8)
 _EMPTY.flags.writeable = False
-_EMPTY_BYTES = zlib.compress(_EMPTY.tobytes(), ZLIB_LEVEL)
+
+
+def compress(labels: NDArray[np.uint8]) -> bytes:
+    """Return labels as a zlib stream, such as becomes a tile of a TIFF."""
+    return bytes(imagecodecs.deflate_encode(labels.tobytes(), level=LEVEL))
+
+
+EMPTY_CELL = compress(_EMPTY)
+"""A cell that is mapped nowhere."""
 
 
 class Spool:
@@ -92,7 +101,7 @@ class Spool:
     def write(self, level: int, row: int, column: int, labels: NDArray[np.uint8]) -> None:
         """Keep a cell: uint8 (CELL, CELL)."""
         empty = bool((labels == NOT_MAPPED).all())
-        data = b"" if empty else zlib.compress(labels.tobytes(), ZLIB_LEVEL)
+        data = b"" if empty else compress(labels)
         self.put((level, row, column), data)
 
     def read(self, level: int, row: int, column: int) -> NDArray[np.uint8]:
@@ -100,11 +109,12 @@ class Spool:
         data = self.get((level, row, column))
         if not data:
             return _EMPTY
-        return np.frombuffer(zlib.decompress(data), np.uint8).reshape(CELL, CELL)
+        pixels = imagecodecs.deflate_decode(data, out=CELL * CELL)
+        return np.frombuffer(pixels, np.uint8).reshape(CELL, CELL)
 
     def compressed(self, level: int, row: int, column: int) -> bytes:
         """Return a cell as the zlib stream that becomes a TIFF tile."""
-        return self.get((level, row, column)) or _EMPTY_BYTES
+        return self.get((level, row, column)) or EMPTY_CELL
 
     def cells(self, level: int) -> list[tuple[int, int]]:
         """Return (row, column) of a level's cells that hold something, in reading order."""

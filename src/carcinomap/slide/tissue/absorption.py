@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
+Colour = tuple[float, float, float]
 
 BLACK = 20  # darker than this in every channel: scanner filler
 WHITE = 255  # exactly this in every channel: filler too, for real glass is not free of noise
@@ -50,15 +51,16 @@ class Absorption:
     green: Plane
     blue: Plane
     filler: NDArray[np.bool_]
-    glass: tuple[float, float, float]
+    glass: Colour
 
     @classmethod
-    def of(cls, image: NDArray[np.uint8], mpp: float) -> "Absorption":
+    def of(cls, image: NDArray[np.uint8], mpp: float, glass: Colour | None = None) -> "Absorption":
         """Measure an RGB overview.
 
         Args:
             image: uint8 (rows, columns, 3).
             mpp: Microns per pixel.
+            glass: Light through bare glass, where it is known; None finds it in the image.
         """
         planes = cv2.split(image)
         lightest = cv2.max(cv2.max(planes[0], planes[1]), planes[2])
@@ -66,7 +68,7 @@ class Absorption:
         filler = without_small(
             (lightest < BLACK) | (darkest == WHITE), FILLER_AT_LEAST_MM2 * 1e6 / mpp**2
         )
-        glass = _glass(planes, lightest, darkest, filler)
+        glass = glass or _glass(planes, lightest, darkest, filler)
         sigma = max(0.5, SMOOTHING_UM / mpp)
         red, green, blue = (
             cv2.LUT(cv2.GaussianBlur(plane, (0, 0), sigma), _density_of(level))
@@ -160,7 +162,7 @@ def _glass(
     lightest: NDArray[np.uint8],
     darkest: NDArray[np.uint8],
     filler: NDArray[np.bool_],
-) -> tuple[float, float, float]:
+) -> Colour:
     """Return the colour of bare glass: what is bright, grey and even; white if nothing is."""
     around = np.ones((2 * JPEG_BLOCK + 1,) * 2, np.uint8)
     beside_filler = cv2.dilate(filler.view(np.uint8), around).view(bool)

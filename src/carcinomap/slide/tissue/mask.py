@@ -6,6 +6,7 @@ the coverslip elsewhere. Fat and glands are mostly holes: bridging and filling m
 Tissue that is left out is never mapped, while glass costs a little time: doubts go to tissue.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -13,10 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carcinomap.slide.slide import Slide
-from carcinomap.slide.tissue.absorption import Absorption, bridged, pen_strokes, without_small
+from carcinomap.slide.tissue.absorption import (
+    Absorption,
+    Colour,
+    bridged,
+    pen_strokes,
+    without_small,
+)
 from carcinomap.slide.tissue.cells import cells_along, span_along
 
 MASK_MPP = 8.0
+AT_ONCE = 8_000_000  # pixels of the mask; finding them takes some 300 MB
+BLOCK = 2048  # side of the blocks, in pixels of the mask, of a slide that has more
 CHROMA = 0.012  # density that tells hue; faint stroma has more, unevenly lit glass less
 ABSORBED = 0.022  # density of green; 5 % of the light
 FAINT = 0.015  # density of green; 3.4 % of the light, where faint stroma absorbs 4 % and more
@@ -75,20 +84,49 @@ def find_tissue(slide: Slide) -> TissueMask:
     """
     mpp = max(MASK_MPP, slide.mpp)
     width, height = slide.size_at(mpp)
-    return TissueMask(tissue_of(slide.read(0, 0, width, height, mpp), mpp), mpp, slide.mpp)
+    if width * height <= AT_ONCE:
+        mask = tissue_of(slide.read(0, 0, width, height, mpp), mpp)
+    else:
+        mask = _in_blocks(slide, width, height, mpp)
+    return TissueMask(mask, mpp, slide.mpp)
 
 
-def tissue_of(image: NDArray[np.uint8], mpp: float) -> NDArray[np.bool_]:
+def _in_blocks(slide: Slide, width: int, height: int, mpp: float) -> NDArray[np.bool_]:
+    """Find the tissue block by block, so that memory does not grow with the slide.
+
+    Every block is seen with a margin in which even a coverslip's edge shows what it is.
+    """
+    coarse = mpp * math.sqrt(width * height / AT_ONCE)
+    glass = Absorption.of(slide.read(0, 0, *slide.size_at(coarse), coarse), coarse).glass
+    margin = math.ceil(1.25 * LINE_LENGTH_UM / mpp)
+    mask = np.zeros((height, width), bool)
+    for top in range(0, height, BLOCK):
+        for left in range(0, width, BLOCK):
+            y0, x0 = max(0, top - margin), max(0, left - margin)
+            y1, x1 = (
+                min(side, first + BLOCK + margin) for side, first in ((height, top), (width, left))
+            )
+            scale = mpp / slide.mpp
+            found = tissue_of(slide.read(x0 * scale, y0 * scale, x1 - x0, y1 - y0, mpp), mpp, glass)
+            core = mask[top : top + BLOCK, left : left + BLOCK]
+            core[...] = found[top - y0 :, left - x0 :][: core.shape[0], : core.shape[1]]
+    return mask
+
+
+def tissue_of(
+    image: NDArray[np.uint8], mpp: float, glass: Colour | None = None
+) -> NDArray[np.bool_]:
     """Find tissue in an RGB overview.
 
     Args:
         image: uint8 (rows, columns, 3).
         mpp: Microns per pixel.
+        glass: Light through bare glass, where it is known; None finds it in the image.
 
     Returns:
         bool (rows, columns).
     """
-    light = Absorption.of(image, mpp)
+    light = Absorption.of(image, mpp, glass)
     mask = np.zeros(image.shape[:2], bool)
     seen = (light.green > ABSORBED) | (light.chroma > CHROMA)
     if seen.any():  # most of a slide is glass: only the part with anything on it is worth the work
