@@ -18,6 +18,7 @@ from carcinomap.model.spec import Model
 from carcinomap.model.views import Shapes
 from carcinomap.version import __version__
 
+FORM = 1  # to be raised whenever the same model is converted to something else
 KEPT = 16  # networks, each as large as its weights
 NAMES = ("network.xml", "network.bin")
 
@@ -48,7 +49,7 @@ def cached_conversion(model: Model, shapes: Shapes) -> tuple[bytes, bytes]:
 def _key(model: Model, shapes: Shapes) -> str:
     """Return a name for all that decides about the result."""
     libraries = [f"{name} {_version(name)}" for name in ("openvino", "torch", "timm")]
-    parts = [model.fingerprint, repr(shapes), __version__, *libraries]
+    parts = [model.fingerprint, repr(shapes), f"{__version__} {FORM}", *libraries]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
