@@ -143,9 +143,12 @@ def _export(model, path):
         def forward(self, image):
             return super().forward(image.permute(0, 2, 3, 1))
 
+    # As a user of FAST has it: without the rewriting of our runtimes.
+    exported = ChannelsFirst(model).eval()
+    exported.network = model.network
     # FAST's OpenVINO is of 2023: the plain exporter, and operators of that time.
     torch.onnx.export(
-        ChannelsFirst(model).eval(),
+        exported,
         (torch.zeros(1, 3, 512, 512),),
         path,
         dynamo=False,

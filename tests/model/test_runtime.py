@@ -251,3 +251,13 @@ def test_ctrl_c_waits_for_the_conversion(monkeypatch, model, tmp_path):
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_runtime_keeps_few_shapes_prepared(model):
+    runtime = OpenVinoRuntime(model, 1)
+    first = [values.copy() for values in runtime.run(batches((1, 64, 64)))]
+    for side in (32, 96, 128):
+        list(runtime.run(batches((1, side, side))))
+        assert len(runtime._compiled) <= 2
+    for again, before in zip(runtime.run(batches((1, 64, 64))), first, strict=True):
+        np.testing.assert_array_equal(again, before)

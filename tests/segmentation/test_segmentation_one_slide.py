@@ -203,7 +203,7 @@ def test_ctrl_c_leaves_what_is_finished_and_no_thread(tmp_path: Path, slide: Mem
         "mapping.finishing.trace_block",
         "results.whole.write_class_map",
         "results.whole.join",
-        "results.overview.draw_overview",
+        "results.whole.draw_overview",
         "results.outputs.os.replace",
     ],
 )

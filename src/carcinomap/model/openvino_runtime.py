@@ -15,6 +15,8 @@ from carcinomap.model.spec import Model
 from carcinomap.model.stored import OnnxModel
 from carcinomap.model.views import Shapes, check_views
 
+PREPARED = 2  # shapes; each takes as much memory as the activations of its batch
+
 
 class OpenVinoRuntime:
     """A ``Runtime`` on the CPU; the same input gives the same bytes, whatever the threads.
@@ -68,6 +70,8 @@ class OpenVinoRuntime:
     def _start(self, views: Views) -> openvino.InferRequest:
         shapes = tuple(view.shape for view in views)
         if shapes not in self._compiled:
+            while len(self._compiled) >= PREPARED:
+                self._compiled.pop(next(iter(self._compiled)))
             self._compiled[shapes] = self._compile(shapes)
         request = self._compiled[shapes].create_infer_request()
         request.start_async(list(views))

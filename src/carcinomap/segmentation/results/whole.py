@@ -22,6 +22,7 @@ from carcinomap.segmentation.results.outputs import (
     UNCERTAINTY,
     Outputs,
 )
+from carcinomap.segmentation.results.overview import MAX_SIDE, draw_overview
 from carcinomap.segmentation.results.planes import Planes
 from carcinomap.segmentation.results.pyramid import build_pyramid, level_sizes
 from carcinomap.segmentation.results.writer import write_class_map
@@ -80,12 +81,6 @@ def _write_outlines(job: Job, spool: Spool, inside: Outputs) -> Counter[int] | N
 
 
 def _draw(job: Job, areas: Mapping[str, float], inside: Outputs) -> None:
-    # Its plotting library takes half a second to import, which every command would pay.
-    from carcinomap.segmentation.results.overview import (  # noqa: PLC0415
-        MAX_SIDE,
-        draw_overview,
-    )
-
     thumbnail, mpp = job.slide.thumbnail(MAX_SIDE)
     with ClassMap.open(inside.path(MAP)) as class_map:
         labels = class_map.overview(max(thumbnail.shape))
