@@ -240,7 +240,7 @@ def test_speed_alone_may_change(
     tmp_path: Path, slide: MemorySlide, whole: dict[str, bytes]
 ) -> None:
     stopped(tmp_path, slide)
-    faster = SETTINGS.model_copy(update={"readers": 5, "batch": 3})
+    faster = SETTINGS.model_copy(update={"readers": 5})
     segment_slide(slide, FakeRuntime(by_position), model(), tmp_path, faster)
     assert contents(tmp_path).keys() == whole.keys()
     assert contents(tmp_path) == whole

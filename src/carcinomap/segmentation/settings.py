@@ -8,11 +8,11 @@ from pydantic import Field, model_validator
 from carcinomap.settings import Settings
 
 # Decide how fast a result comes, never what it is: not recorded with it, not compared.
-SPEED_ONLY = frozenset({"readers", "batch"})
+SPEED_ONLY = frozenset({"readers"})
 
 
 class SegmentationSettings(Settings):
-    """Options of the segmentation; all but ``readers`` and ``batch`` can change the result."""
+    """Options of the segmentation; all but ``readers`` can change the result."""
 
     tile: int = Field(
         1408, ge=32, le=8192, description="Side of the tiles the network sees, in map pixels."
