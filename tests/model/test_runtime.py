@@ -1,11 +1,11 @@
-import signal
+import os
 import subprocess
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
-import openvino
 import pytest
 import torch
 from small_models import small_model
@@ -233,26 +233,38 @@ def test_importing_the_room_is_light_and_openvino_keeps_quiet():
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_ctrl_c_waits_for_the_conversion(monkeypatch, model, tmp_path):
-    monkeypatch.setenv("CARCINOMAP_CACHE", str(tmp_path))
-    convert = openvino.convert_model
-    after = []
+INTERRUPTED = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it would be ignored
+sys.path.insert(0, {tests!r})
+import numpy as np, openvino
+from small_models import small_model
+from carcinomap.model.openvino_runtime import OpenVinoRuntime
 
-    def interrupted(*arguments, **keywords):
-        signal.raise_signal(signal.SIGINT)
-        after.append("converted")
-        return convert(*arguments, **keywords)
+convert, after = openvino.convert_model, []
 
-    monkeypatch.setattr(openvino, "convert_model", interrupted)
-    # Where the tests run in the background, the signal would be ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            list(OpenVinoRuntime(model, 1).run(batches((1, 64, 64))))
-        assert after == ["converted"]
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, before)
+def interrupted(*arguments, **keywords):
+    signal.raise_signal(signal.SIGINT)
+    after.append("converted")
+    return convert(*arguments, **keywords)
+
+openvino.convert_model = interrupted
+try:
+    list(OpenVinoRuntime(small_model(), 1).run([(np.zeros((1, 64, 64, 3), np.uint8),)]))
+except KeyboardInterrupt:
+    assert after == ["converted"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    print("interrupted after the conversion")
+"""
+
+
+def test_ctrl_c_waits_for_the_conversion(tmp_path):
+    """In a process of its own, since a signal is for all of a process."""
+    script = INTERRUPTED.format(tests=str(Path(__file__).parent))
+    environment = {**os.environ, "CARCINOMAP_CACHE": str(tmp_path)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, check=False, stdout=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stdout) == (0, "interrupted after the conversion\n")
 
 
 def test_a_runtime_keeps_few_shapes_prepared(model):
