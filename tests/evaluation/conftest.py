@@ -57,7 +57,9 @@ class Workbench:
         rows, columns = -(-height // CELL), -(-width // CELL)
         padded = np.full((rows * CELL, columns * CELL), NOT_MAPPED, np.uint8)
         padded[:height, :width] = labels
-        with Spool(self.folder / "spool") as spool:
+        journal = self.folder / "journal"
+        journal.unlink(missing_ok=True)
+        with Spool(journal) as spool:
             for row in range(rows):
                 for column in range(columns):
                     cell = padded[row * CELL :, column * CELL :][:CELL, :CELL]
