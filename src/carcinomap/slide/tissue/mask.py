@@ -25,7 +25,8 @@ from carcinomap.slide.tissue.cells import cells_along, span_along
 
 MASK_MPP = 8.0
 AT_ONCE = 8_000_000  # pixels of the mask; finding them takes some 300 MB
-BLOCK = 2048  # side of the blocks, in pixels of the mask, of a slide that has more
+BLOCK = 1024  # side of the blocks, in pixels of the mask, of a slide that has more
+FOR_GLASS = 2_000_000  # pixels of the picture in which the glass of such a slide is measured
 CHROMA = 0.012  # density that tells hue; faint stroma has more, unevenly lit glass less
 ABSORBED = 0.022  # density of green; 5 % of the light
 FAINT = 0.015  # density of green; 3.4 % of the light, where faint stroma absorbs 4 % and more
@@ -96,7 +97,7 @@ def _in_blocks(slide: Slide, width: int, height: int, mpp: float) -> NDArray[np.
 
     Every block is seen with a margin in which even a coverslip's edge shows what it is.
     """
-    coarse = mpp * math.sqrt(width * height / AT_ONCE)
+    coarse = mpp * math.sqrt(width * height / FOR_GLASS)
     glass = Absorption.of(slide.read(0, 0, *slide.size_at(coarse), coarse), coarse).glass
     margin = math.ceil(1.25 * LINE_LENGTH_UM / mpp)
     mask = np.zeros((height, width), bool)
