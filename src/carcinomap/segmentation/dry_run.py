@@ -12,9 +12,10 @@ import numpy as np
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.blending import IN_MEMORY
 from carcinomap.segmentation.mapping.interest import Interest
+from carcinomap.segmentation.mapping.map_slide import Infer
 from carcinomap.segmentation.mapping.pipeline import WAITING, Feed
 from carcinomap.segmentation.mapping.plan import CELL, Cell, TilePlan
-from carcinomap.segmentation.trial import Infer, Trial, try_out
+from carcinomap.segmentation.trial import Trial, try_out
 from carcinomap.segmentation.unfinished.spool import EMPTY_CELL
 
 LEVELS = 4 / 3  # all levels of a pyramid, in the finest one

@@ -5,7 +5,7 @@ What they took, and what is to be kept of them, tells what the whole plan will; 
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -18,15 +18,14 @@ from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.blending import class_index
 from carcinomap.segmentation.mapping.finishing import uncertainty
 from carcinomap.segmentation.mapping.interest import Interest
-from carcinomap.segmentation.mapping.pipeline import Feed, Images
+from carcinomap.segmentation.mapping.map_slide import Infer
+from carcinomap.segmentation.mapping.pipeline import Feed
 from carcinomap.segmentation.mapping.plan import CELL, Tile, TilePlan
 from carcinomap.segmentation.outlines.tracing import join, trace_block
 from carcinomap.segmentation.unfinished.spool import NOT_MAPPED, compress
 
 BATCHES = 3  # spread over the plan; the first is also computed once before, to warm up
 CORNER_BYTES, FEATURE_BYTES = 22, 250  # in GeoJSON
-
-Infer = Callable[[Iterator[Images]], Iterator[NDArray[np.float32]]]
 
 _T = TypeVar("_T")
 
