@@ -2,11 +2,13 @@
 
     python benchmarks/pass_through.py SLIDE --output FOLDER [--mpp 0.5] [--tile 512] [--overlap 128]
                                       [--no-outlines] [--probabilities] [--uncertainty]
-                                      [--smooth 65] [--stages]
+                                      [--smooth 65] [--lesions] [--stages]
 
 The map's classes follow from each pixel's grey level, by a table; smoothed, they lie in patches as
-a network's do. Prints JSON: slide's and map's pixels, tissue, seconds without start and libraries,
-processor time of the whole process and, with --stages, that of each stage.
+a network's do. With --lesions, most of the tissue is of class 0, and the patches of the others lie
+in it one by one, as lesions do in normal tissue. Prints JSON: slide's and map's pixels, tissue,
+regions, seconds without start and libraries, processor time of the whole process and, with
+--stages, that of each stage.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from stage_clock import StageClock
 CLASSES = ClassScheme.default()
 STRIDE = 32
 CENTRES = np.array([[210], [170], [130], [90]])  # grey level at which a class is most probable
+LESIONS = np.array([[120], [100], [92], [84]])  # likewise; of smoothed tissue, 116 is the median
 WIDTH = 20
 
 
@@ -36,16 +39,19 @@ class PassThrough:
     Args:
         mpp: Of the map.
         smooth: Side of the square over which grey levels are averaged, in pixels of the map.
+        lesions: The classes other than 0 lie one by one in class 0, in smoothed tissue.
     """
 
     classes = CLASSES
     stride = STRIDE
     batch_pixels = 0
+    any_size = True
 
-    def __init__(self, mpp, smooth=1):
+    def __init__(self, mpp, smooth=1, lesions=False):
         self.views = (View(mpp, 256),)
-        self._smooth = smooth
-        table = np.exp(-0.5 * ((np.arange(256) - CENTRES) / WIDTH) ** 2) + 1e-6
+        self._smooth, self._lesions = smooth, lesions
+        centres = LESIONS if lesions else CENTRES
+        table = np.exp(-0.5 * ((np.arange(256) - centres) / WIDTH) ** 2) + 1e-6
         self._table = (table / table.sum(axis=0)).astype(np.float32)
 
     def run(self, batches):
@@ -68,13 +74,13 @@ class PassThrough:
         """Return what is recorded in place of a model."""
         spec = ModelSpec(
             "pass-through",
-            {"smooth": self._smooth},
+            {"smooth": self._smooth, "lesions": self._lesions},
             CLASSES,
             self.views,
             STRIDE,
             Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
         )
-        return SimpleNamespace(spec=spec, fingerprint=f"pass-through {self._smooth}")
+        return SimpleNamespace(spec=spec, fingerprint=f"pass-through {spec.kwargs}")
 
 
 def main():
@@ -88,9 +94,10 @@ def main():
     parser.add_argument("--probabilities", action="store_true")
     parser.add_argument("--uncertainty", action="store_true")
     parser.add_argument("--smooth", type=int, default=1)
+    parser.add_argument("--lesions", action="store_true")
     parser.add_argument("--stages", action="store_true")
     options = parser.parse_args()
-    runtime = PassThrough(options.mpp, options.smooth)
+    runtime = PassThrough(options.mpp, options.smooth, options.lesions)
     wanted = {"tile": options.tile, "overlap": options.overlap}
     settings = SegmentationSettings(
         **{name: value for name, value in wanted.items() if value is not None},
@@ -100,7 +107,7 @@ def main():
     )
     clock = StageClock() if options.stages else None
     started, cpu = time.perf_counter(), time.process_time()
-    with open_slide(options.slide, options.mpp) as slide:
+    with open_slide(options.slide) as slide:
         done = segment_slide(slide, runtime, runtime.model(), options.output, settings)
         megapixels = slide.width * slide.height / 1e6
     found = {
@@ -109,6 +116,7 @@ def main():
         "slide_mpx": megapixels,
         "map_mpx": np.prod(done.record["size"]) / 1e6,
         "tissue_mpx": done.record["tissue_mm2"] * 1e6 / options.mpp**2 / 1e6,
+        "regions": sum(one["regions"] or 0 for one in done.record["classes"].values()),
         "settings": dict(done.record["settings"]),
     }
     print(json.dumps(found | ({"stages": clock.report()} if clock else {})))

@@ -51,12 +51,14 @@ class FakeRuntime:
         mpp: float = 1.0,
         stride: int = 16,
         views: tuple[View, ...] | None = None,
+        any_size: bool = False,
     ) -> None:
         self.function = function
         self.classes = CLASSES
         self.views = views or (View(mpp, 256),)
         self.stride = stride
         self.batch_pixels = 0
+        self.any_size = any_size
         self.shapes: list[tuple[int, ...]] = []
 
     def run(self, batches: Iterable[tuple[np.ndarray, ...]]) -> Iterator[np.ndarray]:

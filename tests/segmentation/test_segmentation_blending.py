@@ -6,22 +6,32 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from segmentation_fakes import somewhere
 
-from carcinomap.segmentation.mapping.blending import Blender, class_index, tile_weights
+from carcinomap.segmentation.mapping.blending import Blender, TileWeights, class_index
 from carcinomap.segmentation.mapping.plan import CELL, Cell, Tile, TilePlan
 
 
 def brute_force(plan: TilePlan, tiles: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Blend all tiles in one array that holds the whole map."""
-    classes, size, margin = tiles[0].shape[0], plan.size, plan.size
+    classes, margin = tiles[0].shape[0], plan.size
     sums = np.zeros((classes, plan.height + margin, plan.width + margin), np.float32)
     total = np.zeros(sums.shape[1:], np.float32)
-    weights = tile_weights(size)
     for place, tile in zip(plan.tiles, tiles, strict=True):
-        window = np.s_[place.y : place.y + size, place.x : place.x + size]
+        window = np.s_[place.y : place.y + place.height, place.x : place.x + place.width]
+        weights = np.outer(*(by_rim(side, plan.size) for side in tile.shape[1:]))
         sums[:, *window] += tile * weights
         total[window] += weights
     covered = total > 0
     return np.where(covered, sums / np.where(covered, total, 1), 0), covered
+
+
+def by_rim(side: int, longest: int) -> np.ndarray:
+    """Return a weight by the distance from the rim: the Gaussian's of the longest side."""
+    rim = np.minimum(np.arange(side), np.arange(side)[::-1])
+    return np.exp(-0.5 * ((rim - (longest - 1) / 2) * 8 / longest) ** 2)
+
+
+def random_tiles(plan: TilePlan, random: np.random.Generator) -> list[np.ndarray]:
+    return [random.random((3, tile.height, tile.width), np.float32) for tile in plan.tiles]
 
 
 @settings(
@@ -33,13 +43,19 @@ def brute_force(plan: TilePlan, tiles: list[np.ndarray]) -> tuple[np.ndarray, np
     st.sampled_from([(128, 0), (128, 64), (224, 96), (512, 128)]),
     st.integers(0, 2**32 - 1),
     st.sampled_from([0.05, 0.5, 1.0]),
+    st.booleans(),
 )
 def test_streamed_equals_the_whole_map_in_one_array(
-    tmp_path: Path, width: int, height: int, layout: tuple[int, int], seed: int, share: float
+    tmp_path: Path,
+    width: int,
+    height: int,
+    layout: tuple[int, int],
+    seed: int,
+    share: float,
+    fitted: bool,
 ) -> None:
-    random = np.random.default_rng(seed)
-    plan = TilePlan.of(width, height, *layout, 32, somewhere(share, seed))
-    tiles = [random.random((3, plan.size, plan.size), np.float32) for _ in plan.tiles]
+    plan = TilePlan.of(width, height, *layout, 32, somewhere(share, seed), fitted)
+    tiles = random_tiles(plan, np.random.default_rng(seed))
     if not tiles:
         return
     expected, covered = brute_force(plan, tiles)
@@ -57,7 +73,7 @@ def test_streamed_equals_the_whole_map_in_one_array(
                 assert done.cell not in seen
                 seen.add(done.cell)
         assert blender.live == 0
-        assert blender.to_come == []
+        assert list(blender.to_come) == []
     assert seen == {cell for tile in plan.tiles for cell in plan.cells(tile)}
 
 
@@ -77,9 +93,9 @@ def blended(
 def test_cells_on_disk_and_cells_done_before_change_no_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    random = np.random.default_rng(8)
-    plan = TilePlan.of(3000, 1400, 256, 96, 32, somewhere(0.5, 8))
-    tiles = {tile: random.random((3, plan.size, plan.size), np.float32) for tile in plan.tiles}
+    plan = TilePlan.of(3000, 1400, 256, 96, 32, somewhere(0.5, 8), fitted=True)
+    made = random_tiles(plan, np.random.default_rng(8))
+    tiles = dict(zip(plan.tiles, made, strict=True))
     scratch = tmp_path / "sums"
     whole, count = blended(plan, tiles, scratch, frozenset())
     assert count == len(plan.tiles)
@@ -108,7 +124,8 @@ def test_constant_probabilities_show_no_seam(tmp_path: Path) -> None:
 
 
 def test_weights_are_positive_symmetric_and_highest_in_the_middle() -> None:
-    weights = tile_weights(1024)
+    tile = Tile(0, 0, 1024, 1024)
+    weights = TileWeights(1024).part(tile, slice(None), slice(None))
     assert weights.dtype == np.float32
     assert (weights > 1e-8).all()
     np.testing.assert_array_equal(weights, weights[::-1])

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -60,7 +61,8 @@ def test_a_window_is_the_crop_of_a_larger_one_and_what_the_centres_say(
     inside: AnnotationSet, mpp: float, slide_mpp: float, seed: int
 ) -> None:
     generator = np.random.default_rng(seed)
-    interest = Interest(tissue(generator.random((80, 80)) < 0.7, slide_mpp=slide_mpp), inside)
+    mask = tissue(generator.random((80, 80)) < 0.7, slide_mpp=slide_mpp)
+    interest = Interest(mask, inside)
     ratio = mpp / slide_mpp
     column, row = generator.integers(-20, 200, 2)
     whole = interest.window(column * ratio, row * ratio, 150, 120, mpp)
@@ -73,7 +75,6 @@ def test_a_window_is_the_crop_of_a_larger_one_and_what_the_centres_say(
     y = (row + np.arange(120)[:, None] + 0.5) * ratio
     area = shapely.union_all([one.geometry for one in inside.annotations])
     on_outline = shapely.dwithin(area.boundary, shapely.points(*np.broadcast_arrays(x, y)), 1e-6)
-    mask = tissue(interest._tissue.mask, slide_mpp=slide_mpp)
     expected = shapely.contains_xy(area, x, y)
     expected &= mask.window(column * ratio, row * ratio, 150, 120, mpp)
     np.testing.assert_array_equal(whole[~on_outline], expected[~on_outline])
@@ -112,7 +113,7 @@ def test_centres_on_an_outline_are_on_one_side_of_it_in_every_window(
 def test_no_region_is_overlooked_however_small(inside: AnnotationSet, slide_mpp: float) -> None:
     cell = 8.0 / slide_mpp
     interest = Interest(tissue(slide_mpp=slide_mpp), inside)
-    rows = interest._tissue.mask.shape[0]
+    rows = len(tissue(slide_mpp=slide_mpp).mask)
     area = shapely.union_all([one.geometry for one in inside.annotations])
     y, x = np.mgrid[:rows, :rows] * cell
     touched = shapely.intersects(area, shapely.box(x, y, x + cell, y + cell))
@@ -130,6 +131,17 @@ def test_without_regions_it_is_the_tissue() -> None:
     )
     assert interest.fraction(10, 20, 100, 50) == mask.fraction(10, 20, 100, 50)
     assert interest.area_mm2 == mask.area_mm2
+
+
+def test_it_keeps_an_eighth_of_the_mask() -> None:
+    tracemalloc.start()
+    try:
+        interest = Interest(TissueMask(np.ones((2000, 2000), bool), 8.0, 0.5), None)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert interest.area_mm2 == pytest.approx(16.0**2)
+    assert held < 2000 * 2000 / 7
 
 
 def test_regions_add_up_and_their_holes_stay_out() -> None:

@@ -96,20 +96,21 @@ def test_at_another_mpp_the_map_is_that_of_the_slide_read_in_one_piece(tmp_path:
     st.integers(1, 700),
     st.sampled_from([(128, 0), (128, 64), (256, 32), (512, 128)]),
     st.integers(0, 2**32 - 1),
+    st.booleans(),
 )
 def test_blending_equals_brute_force_on_tissue_alone(
-    tmp_path: Path, width: int, height: int, layout: tuple[int, int], seed: int
+    tmp_path: Path, width: int, height: int, layout: tuple[int, int], seed: int, any_size: bool
 ) -> None:
     random = np.random.default_rng(seed)
     slide = MemorySlide(painted(blobs(height, width, seed)), mpp=1.0)
     mask = np.kron(random.random((-(-height // 64), -(-width // 64))) < 0.3, np.ones((8, 8), bool))
     tissue = TissueMask(mask, 8.0, 1.0)
-    found, plan = run(tmp_path, slide, FakeRuntime(by_position), tissue, *layout)
+    found, plan = run(tmp_path, slide, FakeRuntime(by_position, any_size=any_size), tissue, *layout)
     mapped = tissue.window(0, 0, width, height, 1.0)
     np.testing.assert_array_equal(found != NOT_MAPPED, mapped)
     if plan.tiles:
         tiles = [
-            by_position(slide.read(tile.x, tile.y, plan.size, plan.size, 1.0)[None])[0]
+            by_position(slide.read(tile.x, tile.y, tile.width, tile.height, 1.0)[None])[0]
             for tile in plan.tiles
         ]
         expected = brute_force(plan, tiles)[0].argmax(axis=0)[:height, :width]

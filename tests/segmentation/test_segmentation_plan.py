@@ -41,11 +41,11 @@ def core(plan: TilePlan, tile: Tile, overlap: int) -> tuple[slice, slice]:
     """Return the part of a map, rows and columns, in which a tile may be the only one."""
     rim = overlap // 2
 
-    def along(origin: int, length: int) -> slice:
-        end = origin + plan.size
+    def along(origin: int, side: int, length: int) -> slice:
+        end = origin + side
         return slice(origin + rim if origin else 0, end - rim if end < length else length)
 
-    return along(tile.y, plan.height), along(tile.x, plan.width)
+    return along(tile.y, tile.height, plan.height), along(tile.x, tile.width, plan.width)
 
 
 @settings(deadline=None, max_examples=150)
@@ -55,9 +55,15 @@ def core(plan: TilePlan, tile: Tile, overlap: int) -> tuple[slice, slice]:
     st.floats(1.5, 40),
     st.sampled_from([0.02, 0.3, 0.9, 1]),
     st.integers(0, 2**32 - 1),
+    st.booleans(),
 )
 def test_cores_hold_all_tissue_and_each_some_of_it(
-    layout: tuple[int, int, int, int, int], ratio: float, coarse: float, share: float, seed: int
+    layout: tuple[int, int, int, int, int],
+    ratio: float,
+    coarse: float,
+    share: float,
+    seed: int,
+    fitted: bool,
 ) -> None:
     # That cores hold all of it makes tiles overlap: what lies on both sides of where two cores
     # meet is half an overlap away from the rim of its tile.
@@ -70,18 +76,19 @@ def test_cores_hold_all_tissue_and_each_some_of_it(
         x, y, w, h = (length * ratio for length in box)
         return mask.fraction(x, y, w, h) > 0
 
-    plan = TilePlan.of(width, height, tile, overlap, stride, wanted)
-    assert plan == TilePlan.of(width, height, tile, overlap, stride, wanted)
+    plan = TilePlan.of(width, height, tile, overlap, stride, wanted, fitted)
+    assert plan == TilePlan.of(width, height, tile, overlap, stride, wanted, fitted)
     assert len(set(plan.tiles)) == len(plan.tiles)
     held = np.zeros((height, width), bool)
     for one in plan.tiles:
-        assert one.x % stride == one.y % stride == 0
+        assert one.x % stride == one.y % stride == one.width % stride == one.height % stride == 0
+        assert 0 < one.width <= plan.size
+        assert 0 < one.height <= plan.size
+        assert fitted or one.width == one.height == plan.size
         rows, columns = core(plan, one, overlap)
         assert wanted(
             columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start
         )
-        assert rows.stop - rows.start <= plan.size
-        assert columns.stop - columns.start <= plan.size
         held[rows, columns] = True
     assert not (pixels & ~held).any()
 
@@ -131,6 +138,23 @@ def test_what_needs_no_whole_core_lies_in_its_middle() -> None:
     (tile,) = TilePlan.of(1000, 1000, 128, 32, 16, inside((504, 600, 520, 632))).tiles
     assert abs(tile.x + 64 - 512) <= 16
     assert abs(tile.y + 64 - 616) <= 16
+
+
+def test_fitted_tiles_are_no_larger_than_the_tissue_needs() -> None:
+    piece = inside((504, 600, 520, 632))  # steps of 16 begin half an overlap before a tile does
+    (tile,) = TilePlan.of(1000, 1000, 128, 32, 16, piece, fitted=True).tiles
+    assert tile == Tile(480, 576, 64, 80)
+    slanting = inside(*((x, x // 4, x + 100, x // 4 + 120) for x in range(0, 1800, 100)))
+    squares, fitted = (
+        sum(tile.pixels for tile in TilePlan.of(2000, 2000, 512, 64, 32, slanting, fit).tiles)
+        for fit in (False, True)
+    )
+    assert fitted < 0.7 * squares
+
+
+def test_fitted_tiles_end_with_the_map() -> None:
+    (tile,) = TilePlan.of(1100, 324, 1408, 192, 32, everything, fitted=True).tiles
+    assert tile == Tile(0, 0, 1120, 352)
 
 
 def test_tiles_in_a_row_share_evenly() -> None:

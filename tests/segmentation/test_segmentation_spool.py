@@ -35,8 +35,8 @@ def test_cells_come_back_and_empty_ones_take_no_room(tmp_path: Path) -> None:
         for column, labels in kept.items():
             np.testing.assert_array_equal(spool.read(0, 7, column), labels)
         assert (spool.read(0, 8, 0) == NOT_MAPPED).all()
-        assert spool.cells(0) == [(7, column) for column in range(5)]
-        assert spool.keys(0) == [*spool.cells(0), (8, 0)]  # done, and empty
+        assert list(spool.cells(0)) == [(7, column) for column in range(5)]
+        assert list(spool.keys(0)) == [*spool.cells(0), (8, 0)]  # done, and empty
 
 
 RECORDS = [((0, row, 3), bytes([row]) * (10 * row)) for row in range(6)]

@@ -195,6 +195,24 @@ def test_fraction(mask):
     assert mask.fraction(-80, -80, 160, 160) == pytest.approx(0.25)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.tuples(st.integers(-400, 700), st.integers(-400, 700)),
+    st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    st.sampled_from([0.5, 3.0, 8.0, 20.0]),
+    st.integers(0, 2**32 - 1),
+)
+def test_packed_it_says_the_same(shape, corner, size, mpp, seed):
+    mask = TissueMask(np.random.default_rng(seed).random(shape) < 0.5, 8.0, 0.5)
+    packed = mask.packed()
+    assert packed.shape == shape
+    assert packed.bits.nbytes <= shape[0] * (shape[1] + 7) / 8
+    window = corner + size
+    np.testing.assert_array_equal(packed.window(*window, mpp), mask.window(*window, mpp))
+    assert packed.fraction(*window) == mask.fraction(*window)
+
+
 def test_area(mask):
     assert mask.area_mm2 == pytest.approx(50 * 64e-6)
 

@@ -1,4 +1,4 @@
-"""A network of PyTorch becomes one of OpenVINO, for inputs of fixed shapes.
+"""A network of PyTorch becomes one of OpenVINO.
 
 Its graph is exported without computing anything, so that no activations are ever in memory, and
 handed over as bytes: what OpenVINO then executes shares nothing with Python, to which the
@@ -32,15 +32,14 @@ from carcinomap.model.views import Shapes
 REASON_LETTERS = 300  # of what the libraries say, which can be pages
 
 
-def converted(model: Model, shapes: Shapes) -> tuple[bytes, bytes]:
+def converted(model: Model, shapes: Shapes | None = None) -> tuple[bytes, bytes]:
     """Return what OpenVINO reads a network from: its description and its weights.
-
-    For just these shapes, since many networks turn sizes into constants.
 
     Args:
         model: What becomes of its pixels, from uint8 (n, h, w, 3) to probabilities, is part of
             the result.
-        shapes: Those of the inputs.
+        shapes: Those of the inputs. None makes it for batches of any number, height and width, or
+            for a single one of the model's views where the network turns sizes into constants.
 
     Raises:
         InputError: The model's file is not usable.
@@ -57,25 +56,25 @@ def converted(model: Model, shapes: Shapes) -> tuple[bytes, bytes]:
         return description.read_bytes(), weights.read_bytes()
 
 
-def _convert(model: Model, shapes: Shapes, description: Path) -> None:
+def _convert(model: Model, shapes: Shapes | None, description: Path) -> None:
     """Write ``description``, and beside it the weights."""
     import torch  # noqa: PLC0415 - see the module
 
+    from carcinomap.model.any_size import of_any_size, reshape  # noqa: PLC0415
     from carcinomap.model.probabilities import Probabilities  # noqa: PLC0415
     from carcinomap.model.quiet_openvino import openvino  # noqa: PLC0415
 
-    example = tuple(torch.zeros(shape, dtype=torch.uint8) for shape in shapes)
+    of_views = tuple((1, view.size, view.size, 3) for view in model.spec.views)
+    example = tuple(torch.zeros(shape, dtype=torch.uint8) for shape in shapes or of_views)
     try:
+        module = Probabilities(model)
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            exported = torch.export.export(Probabilities(model), example, strict=False)
+            exported = torch.export.export(module, example, strict=False)
             network = openvino.convert_model(exported)
-        network.reshape(
-            {
-                port: openvino.PartialShape(list(shape))
-                for port, shape in zip(network.inputs, shapes, strict=True)
-            }
-        )
+        reshape(network, shapes or of_views)
+        if shapes is None:
+            network = of_any_size(network, module, model.spec)
         openvino.save_model(network, description, compress_to_fp16=False)
     except Exception as error:  # of either library, in the way of the network at hand
         reason = shorten(f"{type(error).__name__}: {error}", REASON_LETTERS)
@@ -85,7 +84,7 @@ def _convert(model: Model, shapes: Shapes, description: Path) -> None:
         ) from error
 
 
-def _convert_elsewhere(path: Path, shapes: Shapes, description: Path) -> None:
+def _convert_elsewhere(path: Path, shapes: Shapes | None, description: Path) -> None:
     """Let a process of its own convert the network of a model file."""
     arguments = [str(path), json.dumps(shapes), str(description)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -133,8 +132,9 @@ def _main(path: str, shapes: str, description: str) -> int:
     from carcinomap.model.file import load_model  # noqa: PLC0415 - see the module
 
     try:
-        asked = tuple(tuple(shape) for shape in json.loads(shapes))
-        _convert(load_model(path), asked, Path(description))
+        asked = json.loads(shapes)
+        fixed = asked and tuple(tuple(shape) for shape in asked)
+        _convert(load_model(path), fixed, Path(description))
     except CarcinomapError as error:
         sys.stdout.write(str(error))
         return error.exit_code

@@ -18,7 +18,7 @@ from carcinomap.model.spec import Model
 from carcinomap.model.views import Shapes
 from carcinomap.version import __version__
 
-FORM = 1  # to be raised whenever the same model is converted to something else
+FORM = 2  # to be raised whenever the same model is converted to something else
 KEPT = 16  # networks, each as large as its weights
 NAMES = ("network.xml", "network.bin")
 
@@ -29,7 +29,7 @@ def cache_folder() -> Path:
     return (Path(named) if named else user_cache_path("carcinomap")) / "networks"
 
 
-def cached_conversion(model: Model, shapes: Shapes) -> tuple[bytes, bytes]:
+def cached_conversion(model: Model, shapes: Shapes | None = None) -> tuple[bytes, bytes]:
     """Return what ``converted`` does, from the cache where it is there.
 
     Raises:
@@ -46,7 +46,7 @@ def cached_conversion(model: Model, shapes: Shapes) -> tuple[bytes, bytes]:
     return description, weights
 
 
-def _key(model: Model, shapes: Shapes) -> str:
+def _key(model: Model, shapes: Shapes | None) -> str:
     """Return a name for all that decides about the result."""
     libraries = [f"{name} {_version(name)}" for name in ("openvino", "torch", "timm")]
     parts = [model.fingerprint, repr(shapes), f"{__version__} {FORM}", *libraries]

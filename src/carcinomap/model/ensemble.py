@@ -16,7 +16,7 @@ UPRIGHT: tuple[Orientation, ...] = ((0, False),)
 ALL_ORIENTATIONS: tuple[Orientation, ...] = tuple(
     (turns, mirrored) for mirrored in (False, True) for turns in range(4)
 )
-"""The eight ways in which a square can lie."""
+"""The eight ways in which a tile can lie."""
 
 _Sum = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -34,7 +34,7 @@ class Ensemble:
 
     Args:
         members: At least one, of the same classes, views and stride.
-        orientations: In which each member sees every tile, which then has to be square.
+        orientations: In which each member sees every tile.
 
     Raises:
         InputError: The members do not fit together.
@@ -58,6 +58,11 @@ class Ensemble:
         self.views = first.views
         self.stride = first.stride
         self.batch_pixels = first.batch_pixels
+
+    @property
+    def any_size(self) -> bool:
+        """Whether all members take tiles of any size."""
+        return all(member.any_size for member in self._members)
 
     @classmethod
     def turning(cls, runtime: Runtime) -> "Ensemble":

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from carcinomap.errors import CarcinomapError
 from carcinomap.model.conversion_cache import cached_conversion
 from carcinomap.model.onnx_graph import for_pixels
-from carcinomap.model.quiet_openvino import openvino
+from carcinomap.model.quiet_openvino import CORE, openvino
 from carcinomap.model.runtime import Views
 from carcinomap.model.spec import Model
 from carcinomap.model.stored import OnnxModel
@@ -21,7 +22,8 @@ PREPARED = 2  # shapes; each takes as much memory as the activations of its batc
 class OpenVinoRuntime:
     """A ``Runtime`` on the CPU; the same input gives the same bytes, whatever the threads.
 
-    The network is compiled for the shape of the first batch, and again for any other shape.
+    The network is compiled once, for tiles of any size, or for each shape of a batch where its
+    graph is made for one.
 
     Args:
         model: The model; it is looked at again when a batch of another shape comes.
@@ -37,7 +39,6 @@ class OpenVinoRuntime:
         self.classes = model.spec.classes
         self.views = model.spec.views
         self.stride = model.spec.stride
-        self._core = openvino.Core()
         self._settings: dict[str, str | int] = {
             "INFERENCE_PRECISION_HINT": "f32",
             "NUM_STREAMS": streams,
@@ -46,6 +47,23 @@ class OpenVinoRuntime:
             self._settings["INFERENCE_NUM_THREADS"] = threads
         self._ahead = streams
         self._compiled: dict[Shapes, openvino.CompiledModel] = {}
+
+    @property
+    def any_size(self) -> bool:
+        """Whether the network was compiled for tiles of any size.
+
+        Raises:
+            InputError: The model's file is not usable.
+            CarcinomapError: The network cannot be prepared.
+        """
+        return self._of_any_size is not None
+
+    @cached_property
+    def _of_any_size(self) -> openvino.CompiledModel | None:
+        if isinstance(self._model, OnnxModel):
+            return None  # a lab's own network promises nothing
+        network = CORE.read_model(*cached_conversion(self._model))
+        return self._compile(network) if network.is_dynamic() else None
 
     def run(self, batches: Iterable[Views]) -> Iterator[NDArray[np.float32]]:
         """See ``Runtime.run``.
@@ -68,22 +86,25 @@ class OpenVinoRuntime:
                 request.wait()
 
     def _start(self, views: Views) -> openvino.InferRequest:
-        shapes = tuple(view.shape for view in views)
-        if shapes not in self._compiled:
-            while len(self._compiled) >= PREPARED:
-                self._compiled.pop(next(iter(self._compiled)))
-            self._compiled[shapes] = self._compile(shapes)
-        request = self._compiled[shapes].create_infer_request()
+        compiled = self._of_any_size or self._of_shapes(tuple(view.shape for view in views))
+        request = compiled.create_infer_request()
         request.start_async(list(views))
         return request
 
-    def _compile(self, shapes: Shapes) -> openvino.CompiledModel:
-        if isinstance(self._model, OnnxModel):
-            network = for_pixels(self._model, shapes)
-        else:
-            network = self._core.read_model(*cached_conversion(self._model, shapes))
+    def _of_shapes(self, shapes: Shapes) -> openvino.CompiledModel:
+        if shapes not in self._compiled:
+            if isinstance(self._model, OnnxModel):
+                network = for_pixels(self._model, shapes)
+            else:
+                network = CORE.read_model(*cached_conversion(self._model, shapes))
+            while len(self._compiled) >= PREPARED:
+                self._compiled.pop(next(iter(self._compiled)))
+            self._compiled[shapes] = self._compile(network)
+        return self._compiled[shapes]
+
+    def _compile(self, network: openvino.Model) -> openvino.CompiledModel:
         try:
-            return self._core.compile_model(network, "CPU", self._settings)
+            return CORE.compile_model(network, "CPU", self._settings)
         except RuntimeError as error:
             raise CarcinomapError(
                 f"OpenVINO cannot prepare the network {self._model.spec.architecture} ({error})"

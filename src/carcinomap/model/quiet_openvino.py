@@ -11,3 +11,8 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 import openvino  # noqa: E402
 
 __all__ = ["openvino"]
+
+# One for the whole process. On Linux each core's CPU plugin gives the thread that loads it a stack
+# for signals, and puts back the one before when it goes. Where cores went in the order they came,
+# or in another thread, that one would be freed memory, and the next Ctrl-C a crash.
+CORE = openvino.Core()

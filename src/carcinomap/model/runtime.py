@@ -22,6 +22,7 @@ class Runtime(Protocol):
         stride: Height and width of the arrays are multiples of it, in pixels.
         batch_pixels: Pixels of the first view that a batch should have for full speed; 0 where
             one tile at a time is as fast.
+        any_size: Whether batches of any height and width are as fast as those of one shape.
     """
 
     classes: ClassScheme
@@ -29,12 +30,17 @@ class Runtime(Protocol):
     stride: int
     batch_pixels: int
 
+    @property
+    def any_size(self) -> bool:
+        """See above; a property, so that it may follow from what is prepared late."""
+        ...
+
     def run(self, batches: Iterable[Views]) -> Iterator[NDArray[np.float32]]:
         """Yield the probabilities of each batch, in order.
 
         Batches are taken from the iterable before they are needed, so that computing goes on
         while the caller deals with the last result. An exception in the iterable ends the
-        iterator. Batches of one shape are fastest.
+        iterator. Without ``any_size``, batches of one shape are fastest.
 
         Args:
             batches: Tuples of uint8 (n, h, w, 3), one array for each view.

@@ -88,8 +88,8 @@ def estimate(job: Job, plan: TilePlan, mask: Interest, infer: Infer) -> Estimate
         mapped_mm2=area,
         mapped_mpx=pixels / 1e6,
         tiles=len(plan.tiles),
-        seconds=trial.start + trial.batch * -(-len(plan.tiles) // feed.batch),
-        memory_bytes=_memory() + _waiting_bytes(feed, trial.planes) + min(sums, IN_MEMORY),
+        seconds=trial.start + trial.pixel * sum(tile.pixels for tile in plan.tiles),
+        memory_bytes=_memory() + _waiting_bytes(feed, plan, trial.planes) + min(sums, IN_MEMORY),
         working_bytes=round(result + journal + max(0, sums - IN_MEMORY)),
         result_bytes=round(result),
     )
@@ -146,9 +146,10 @@ def _most_live(plan: TilePlan) -> int:
     return most
 
 
-def _waiting_bytes(feed: Feed, planes: int) -> int:
+def _waiting_bytes(feed: Feed, plan: TilePlan, planes: int) -> int:
     """Return what is read ahead of the network, or waits to be finished, at most."""
-    images = sum(view.size**2 * 3 for view in feed.views)
+    scale = plan.size / feed.views[0].size
+    images = round(sum((view.size * scale) ** 2 * 3 for view in feed.views))
     cells = WAITING * feed.readers * planes * CELL**2 * 4
     return images * (feed.readers + 3 * feed.batch) + cells
 

@@ -36,8 +36,8 @@ class Trial:
 
     Attributes:
         start: Seconds to prepare the network for batches of this shape.
-        batch: Seconds for each batch, when all stages work at once: of the slowest of the
-            network, the readers, and all processors together.
+        pixel: Seconds for each pixel of the tiles, when all stages work at once: of the slowest
+            of the network, the readers, and all processors together.
         planes: That the network gives.
         labels: Bytes of the classes, compressed, for each pixel mapped.
         outlines: Bytes of the blocks' outlines, for each pixel mapped.
@@ -46,7 +46,7 @@ class Trial:
     """
 
     start: float = 0.0
-    batch: float = 0.0
+    pixel: float = 0.0
     planes: int = 0
     labels: float = 0.0
     outlines: float = 0.0
@@ -80,20 +80,21 @@ def try_out(job: Job, plan: TilePlan, mask: Interest, infer: Infer, feed: Feed) 
         return Trial()
     tiles = [plan.tiles[(2 * i + 1) * len(plan.tiles) // (2 * count)] for i in range(count)]
     with ThreadPoolExecutor(1) as reader:
-        images, reading = _timed(lambda: list(feed.batches(reader, tiles, plan.size)))
+        images, reading = _timed(lambda: list(feed.batches(reader, tiles)))
     _, first = _timed(lambda: list(infer(iter(images[:1]))))
     # As a stream, so that as many are under way at once, and in memory, as there will be.
     values, network = _timed(lambda: [each.copy() for each in infer(iter(images))])
-    pairs = zip(tiles, np.concatenate(values), strict=False)  # the rest is filling
+    each = (of_tile for of_batch in values for of_tile in of_batch)
+    pairs = zip(tiles, each, strict=False)  # the rest is filling
     kept, finishing = _timed(lambda: [_kept(job, plan, mask, *pair) for pair in pairs])
     mapped, *sizes = np.sum(kept, axis=0).tolist()
     spent = (reading, network, finishing)
     together = sum(one.processors for one in spent) / (os.cpu_count() or 1)
-    slowest = max(network.clock, reading.clock / feed.readers, together) / len(images)
+    slowest = max(network.clock, reading.clock / feed.readers, together)
     labels, outlines, features, layers = (size / max(1, mapped) for size in sizes)
     return Trial(
         start=max(0.0, first.clock - network.clock / len(images)),
-        batch=slowest,
+        pixel=slowest / sum(tile.pixels for tile in tiles),
         planes=values[0].shape[1],
         labels=labels,
         outlines=outlines,
@@ -113,15 +114,15 @@ def _kept(
 ) -> tuple[int, int, int, int, int]:
     """Finish a tile; return pixels mapped, bytes of classes, outlines, GeoJSON and planes."""
     x, y = tile.x * job.ratio, tile.y * job.ratio
-    mapped = mask.window(x, y, plan.size, plan.size, job.mpp)
+    mapped = mask.window(x, y, tile.width, tile.height, job.mpp)
     mapped[plan.height - tile.y :] = False
     mapped[:, plan.width - tile.x :] = False
     classes = class_index(values[: len(job.classes)])
     labels = np.where(mapped, classes, np.uint8(NOT_MAPPED))
     cells = [
         labels[top : top + CELL, left : left + CELL]
-        for top in range(0, plan.size, CELL)
-        for left in range(0, plan.size, CELL)
+        for top in range(0, tile.height, CELL)
+        for left in range(0, tile.width, CELL)
     ]
     sizes = [_compressed(cell) for cell in cells if (cell != NOT_MAPPED).any()]
     outlines = _outlines(job, labels) if job.settings.outlines else (0, 0)
@@ -130,10 +131,12 @@ def _kept(
 
 def _outlines(job: Job, labels: NDArray[np.uint8]) -> tuple[int, int]:
     """Outline the regions of a tile; return the bytes for each block, and as GeoJSON."""
-    size = len(labels)
-    packed = trace_block(labels, 0, 0, size, size, job.settings.simplify_um / job.mpp)
+    height, width = labels.shape
+    packed = trace_block(labels, 0, 0, width, height, job.settings.simplify_um / job.mpp)
     smallest = job.settings.min_area_um2 / job.mpp**2
-    found = [one.polygon for one in join([(0, 0, packed)], size, size, size, smallest)]
+    found = [
+        one.polygon for one in join([(0, 0, packed)], max(labels.shape), width, height, smallest)
+    ]
     corners = int(shapely.get_num_coordinates(found).sum())
     return len(packed), corners * CORNER_BYTES + len(found) * FEATURE_BYTES
 

@@ -6,8 +6,8 @@ for a tile far ahead, as along the seam to the next stripe, wait on disk, so tha
 does not depend on the slide.
 """
 
-from collections import Counter, OrderedDict
-from collections.abc import Collection
+from collections import OrderedDict
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from io import FileIO
@@ -27,11 +27,28 @@ IN_MEMORY = 128_000_000
 """Bytes of sums beyond which the cells that have waited longest go to disk."""
 
 
-def tile_weights(size: int) -> NDArray[np.float32]:
-    """Return a tile's weights, float32 (size, size): a Gaussian, positive up to the corners."""
-    distance = np.arange(size) - (size - 1) / 2
-    line = np.exp(-0.5 * (distance * NARROWNESS / size) ** 2)
-    return np.outer(line, line).astype(np.float32)
+class TileWeights:
+    """How much the pixels of tiles count: a Gaussian along either side, positive up to the corners.
+
+    Of a side that is shorter than the longest ones, a pixel counts as much as any other that is as
+    far from the rim, for that is what its value's error depends on.
+
+    Args:
+        size: Longest side of a tile.
+    """
+
+    def __init__(self, size: int) -> None:
+        distance = np.arange(size) - (size - 1) / 2
+        self._line = np.exp(-0.5 * (distance * NARROWNESS / size) ** 2)
+
+    def part(self, tile: Tile, rows: slice, columns: slice) -> NDArray[np.float32]:
+        """Return the weights of a part of a tile, float32 (rows, columns)."""
+        vertical, horizontal = self._along(tile.height)[rows], self._along(tile.width)[columns]
+        return np.outer(vertical, horizontal).astype(np.float32)
+
+    def _along(self, side: int) -> NDArray[np.float64]:
+        half = self._line[: -(-side // 2)]
+        return np.concatenate([half, half[: side // 2][::-1]])
 
 
 @dataclass(frozen=True)
@@ -79,14 +96,16 @@ class Blender:
         self, plan: TilePlan, planes: int, scratch: Path, done: Collection[Cell] = ()
     ) -> None:
         self._plan = plan
-        self._weights = tile_weights(plan.size)
-        self._to_come = Counter(
-            cell for tile in plan.tiles for cell in plan.cells(tile) if cell not in done
-        )
+        self._weights = TileWeights(plan.size)
+        # How many tiles each cell waits for.
+        self._to_come = np.zeros((-(-plan.height // CELL), -(-plan.width // CELL)), np.int32)
+        for tile in plan.tiles:
+            for cell in plan.cells(tile):
+                self._to_come[cell] += cell not in done
         self.tiles = [
             tile
             for tile in plan.tiles
-            if not done or any(cell in self._to_come for cell in plan.cells(tile))
+            if not done or any(self._to_come[cell] for cell in plan.cells(tile))
         ]
         self._sums = _Sums((planes + 1, CELL, CELL), scratch)
 
@@ -107,34 +126,33 @@ class Blender:
         return len(self._sums)
 
     @property
-    def to_come(self) -> list[Cell]:
-        """The cells that are still to be given out."""
-        return list(self._to_come)
+    def to_come(self) -> Iterator[Cell]:
+        """The cells that are still to be given out, in reading order."""
+        rows, columns = np.nonzero(self._to_come)
+        return zip(rows.tolist(), columns.tolist(), strict=True)
 
     def add(self, tile: Tile, values: NDArray[np.float32]) -> list[BlendedCell]:
         """Add a tile.
 
         Args:
             tile: The next of ``tiles``.
-            values: float32 (planes, size, size); cells may keep parts of it.
+            values: float32 (planes, height, width); cells may keep parts of it.
 
         Returns:
             The cells that are complete with it.
         """
         complete = []
         for cell in self._plan.cells(tile):
-            if cell not in self._to_come:
+            if not self._to_come[cell]:
                 continue
             in_cell, in_tile = zip(
-                _shared(cell[0] * CELL, tile.y, self._plan.size),
-                _shared(cell[1] * CELL, tile.x, self._plan.size),
+                _shared(cell[0] * CELL, tile.y, tile.height),
+                _shared(cell[1] * CELL, tile.x, tile.width),
                 strict=True,
             )
             self._to_come[cell] -= 1
             last = not self._to_come[cell]
-            if last:
-                del self._to_come[cell]
-            part, weights = values[:, *in_tile], self._weights[in_tile]
+            part, weights = values[:, *in_tile], self._weights.part(tile, *in_tile)
             if last and cell not in self._sums and weights.shape == (CELL, CELL):
                 # No other tile: what would be multiplied would be divided again.
                 complete.append(BlendedCell(cell, part, np.ones_like(weights)))
@@ -219,7 +237,7 @@ def class_index(probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
     return index
 
 
-def _shared(cell: int, tile: int, size: int) -> tuple[slice, slice]:
+def _shared(cell: int, tile: int, side: int) -> tuple[slice, slice]:
     """Return what a cell and a tile share along one axis, as slices of the cell and the tile."""
-    begin, end = max(cell, tile), min(cell + CELL, tile + size)
+    begin, end = max(cell, tile), min(cell + CELL, tile + side)
     return slice(begin - cell, end - cell), slice(begin - tile, end - tile)

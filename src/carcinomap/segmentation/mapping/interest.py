@@ -40,27 +40,28 @@ _ZERO_IS_NOTHING = ((0, "nothing"),)
 class Interest:
     """What of a slide is to be mapped; asked as a ``TissueMask`` is, from any number of threads.
 
+    It is there as long as the slide is being mapped, and so keeps its masks packed.
+
     Args:
         tissue: The tissue of the slide.
         regions: Nothing outside them is mapped; None maps all tissue. Their labels do not matter.
     """
 
     def __init__(self, tissue: TissueMask, regions: AnnotationSet | None) -> None:
-        self._tissue = tissue
-        self._wanted = tissue
+        self._tissue = self._wanted = tissue.packed()
         self._polygons: NDArray[np.object_] | None = None
         if regions is not None:
             self._polygons = shapely.get_parts([one.geometry for one in regions.annotations])
             self._tree = shapely.STRtree(self._polygons)
             near = _touched(self._polygons, tissue.mask.shape, tissue.mpp / tissue.slide_mpp)
-            self._wanted = replace(tissue, mask=tissue.mask & near)
+            self._wanted = replace(tissue, mask=tissue.mask & near).packed()
         # By level-0 pixels per pixel of a window: a slide's windows are all asked for at one mpp.
         self._scaled: dict[float, NDArray[np.object_]] = {}
 
     @property
     def area_mm2(self) -> float:
         """Area to be mapped in mm², to a pixel of the tissue mask."""
-        rows, columns = self._tissue.mask.shape
+        rows, columns = self._tissue.shape
         inside = self.window(0, 0, columns, rows, self._tissue.mpp)
         return float(np.count_nonzero(inside)) * self._tissue.mpp**2 / 1e6
 

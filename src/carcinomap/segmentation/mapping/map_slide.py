@@ -40,8 +40,9 @@ def plan_of(job: Job) -> tuple[TilePlan, Interest]:
         return mask.fraction(x, y, width, height) > 0
 
     settings = job.settings
-    stride = job.runtime.stride
-    return TilePlan.of(*job.size, settings.tile, settings.overlap, stride, wanted), mask
+    tiles = (settings.tile, settings.overlap, job.runtime.stride)
+    fitted = job.runtime.any_size and settings.batch in (None, 1)  # a batch is of one shape
+    return TilePlan.of(*job.size, *tiles, wanted, fitted), mask
 
 
 def map_slide(job: Job, spool: Spool, inside: Outputs) -> None:
@@ -63,7 +64,7 @@ def map_slide(job: Job, spool: Spool, inside: Outputs) -> None:
     with Blender(plan, planes, inside.folder / "sums", done) as blender:
         finish.expect(blender.to_come)
         feed = Feed.of(job.slide, job.runtime, plan, job.settings.batch, job.settings.readers)
-        map_tiles(feed, infer, blender, plan.size, finish)
+        map_tiles(feed, infer, blender, finish)
         finish.outline_the_rest()
 
 

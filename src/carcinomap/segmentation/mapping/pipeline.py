@@ -10,7 +10,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +38,7 @@ class Feed:
 
     Attributes:
         slide: What is mapped.
-        views: What the network sees of a tile, each with its size for a tile of this plan.
+        views: What the network sees around a point; the first one shows the tile itself.
         batch: Tiles at a time; the last batch is filled up to this shape.
         readers: Threads that read.
     """
@@ -53,46 +53,46 @@ class Feed:
         cls, slide: Slide, runtime: "Runtime", plan: TilePlan, batch: int | None, readers: int
     ) -> "Feed":
         """Return the feed of a plan; as many tiles at a time as the runtime likes, where None."""
-        views = tuple(
-            replace(view, size=round(plan.size * view.size / runtime.views[0].size))
-            for view in runtime.views
-        )
         wanted = batch or max(1, runtime.batch_pixels // plan.size**2)
-        return cls(slide, views, min(wanted, max(1, len(plan.tiles))), readers)
+        return cls(slide, runtime.views, min(wanted, max(1, len(plan.tiles))), readers)
 
-    def batches(
-        self, pool: ThreadPoolExecutor, tiles: Sequence[Tile], size: int
-    ) -> Iterator[Images]:
-        """Yield the batches of tiles of a size, in order: for each view (batch, h, w, 3)."""
-        images = self._read_ahead(pool, tiles, size)
+    def batches(self, pool: ThreadPoolExecutor, tiles: Sequence[Tile]) -> Iterator[Images]:
+        """Yield the batches of tiles, in order: for each view (batch, h, w, 3)."""
+        images = self._read_ahead(pool, tiles)
         for first in range(0, len(tiles), self.batch):
             group = [next(images) for _ in tiles[first : first + self.batch]]
             group += group[-1:] * (self.batch - len(group))
             yield tuple(np.stack(view) for view in zip(*group, strict=True))
 
-    def _read_ahead(
-        self, pool: ThreadPoolExecutor, tiles: Sequence[Tile], size: int
-    ) -> Iterator[Images]:
-        ratio = self.views[0].mpp / self.slide.mpp
-
-        def read(tile: Tile) -> Images:
-            x, y = ((corner + size / 2) * ratio for corner in (tile.x, tile.y))
-            return tuple(view.read(self.slide, x, y) for view in self.views)
-
+    def _read_ahead(self, pool: ThreadPoolExecutor, tiles: Sequence[Tile]) -> Iterator[Images]:
         reading: deque[Future[Images]] = deque()
         for tile in tiles:
-            reading.append(pool.submit(read, tile))
+            reading.append(pool.submit(self._read, tile))
             if len(reading) > self.readers + self.batch:
                 yield reading.popleft().result()
         while reading:
             yield reading.popleft().result()
+
+    def _read(self, tile: Tile) -> Images:
+        """Read what the network sees of a tile: every view around its middle."""
+        first = self.views[0]
+        ratio = first.mpp / self.slide.mpp
+        x, y = (tile.x + tile.width / 2) * ratio, (tile.y + tile.height / 2) * ratio
+        images = []
+        for view in self.views:
+            width, height = (
+                round(side * view.size / first.size) for side in (tile.width, tile.height)
+            )
+            half = view.mpp / self.slide.mpp / 2
+            corner = x - width * half, y - height * half
+            images.append(self.slide.read(*corner, width, height, view.mpp))
+        return tuple(images)
 
 
 def map_tiles(
     feed: Feed,
     infer: Callable[[Iterator[Images]], Iterator[NDArray[np.float32]]],
     blender: Blender,
-    size: int,
     finish: Callable[[BlendedCell], object],
 ) -> None:
     """Map the tissue of a slide.
@@ -101,7 +101,6 @@ def map_tiles(
         feed: What is read, and how.
         infer: Batches to the values (n, planes, h, w) of each, in order: a runtime's ``run``.
         blender: Of the plan; says which tiles are to be done.
-        size: Side of the tiles.
         finish: Called with every complete cell, from several threads.
 
     Raises:
@@ -115,7 +114,7 @@ def map_tiles(
     unfinished: deque[Future[object]] = deque()
     try:
         with progress(feed.slide.name, len(tiles), "tiles") as advance:
-            values = infer(feed.batches(reading, tiles, size))
+            values = infer(feed.batches(reading, tiles))
             for group, of_group in zip(groups, values, strict=True):
                 if not math.isfinite(float(of_group.sum())):
                     raise CarcinomapError(

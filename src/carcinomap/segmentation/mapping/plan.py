@@ -30,10 +30,17 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Tile:
-    """A square the network sees, by its top-left corner; it may reach beyond the map."""
+    """A rectangle the network sees, from its top-left corner; it may reach beyond the map."""
 
     x: int
     y: int
+    width: int
+    height: int
+
+    @property
+    def pixels(self) -> int:
+        """How many it has."""
+        return self.width * self.height
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class TilePlan:
     Attributes:
         width: Of the map.
         height: Of the map.
-        size: Side of every tile.
+        size: Longest side of a tile, and either side of all that are not fitted to the tissue.
         tiles: What is to be done, stripe by stripe and row by row within a stripe, so that only
             a few rows of a stripe, and the seam to the next one, wait for their neighbours.
     """
@@ -58,7 +65,14 @@ class TilePlan:
 
     @classmethod
     def of(
-        cls, width: int, height: int, tile: int, overlap: int, stride: int, wanted: Wanted
+        cls,
+        width: int,
+        height: int,
+        tile: int,
+        overlap: int,
+        stride: int,
+        wanted: Wanted,
+        fitted: bool = False,
     ) -> "TilePlan":
         """Plan a map of ``width`` × ``height``.
 
@@ -66,28 +80,26 @@ class TilePlan:
             width: Of the map.
             height: Of the map.
             tile: Side of the tiles, rounded up to the stride. A map that fits into a smaller one
-                gets the smallest that is the stride times a power of two. (Not fitted closer: a
-                runtime prepares itself for every shape it meets.)
+                gets the smallest that is the stride times a power of two.
             overlap: What neighbouring tiles share at least, rounded up to the stride; never more
                 than half a tile.
             stride: Of the network.
             wanted: Asked about boxes of any size within the map.
+            fitted: Tiles are no larger than what is wanted needs. Else all are squares of one
+                size, for runtimes that have to prepare themselves for every shape they meet.
         """
         size = -(-tile // stride) * stride
-        overlap = min(-(-overlap // stride), size // stride // 2) * stride
         power = 2 ** (-(-max(width, height) // stride) - 1).bit_length()
         size = min(size, stride * power)
-        if size >= max(width, height):
-            tiles = [Tile(0, 0)] if wanted(0, 0, width, height) else []
-        else:
-            x, y = (_Axis(length, size, overlap, stride) for length in (width, height))
-            tiles = _fewest(x, y, wanted)
+        overlap = min(-(-overlap // stride), size // stride // 2) * stride
+        x, y = (_Axis(length, size, overlap, stride, fitted) for length in (width, height))
+        tiles = _cheapest(x, y, wanted)
         return cls(width, height, size, tuple(tiles))
 
     def cells(self, tile: Tile) -> Iterator[Cell]:
         """Yield the cells of the map that a tile touches."""
-        right = min(tile.x + self.size, self.width)
-        bottom = min(tile.y + self.size, self.height)
+        right = min(tile.x + tile.width, self.width)
+        bottom = min(tile.y + tile.height, self.height)
         for row in range(tile.y // CELL, -(-bottom // CELL)):
             for column in range(tile.x // CELL, -(-right // CELL)):
                 yield row, column
@@ -105,6 +117,7 @@ class _Axis:
     size: int
     overlap: int
     stride: int
+    fitted: bool
 
     @property
     def reach(self) -> int:
@@ -126,21 +139,30 @@ class _Axis:
         begin, end = (min(step * self.stride + self.overlap // 2, self.length) for step in span)
         return 0 if span[0] == 0 else begin, self.length if span[1] == self.steps else end
 
-    def origin(self, span: Span) -> int:
-        """Return where a tile begins that has a span of steps in the middle of its core."""
+    def tile(self, span: Span) -> Span:
+        """Return from where to where a tile goes that has a span of steps in its core."""
         begin, end = span
-        return min(max(0, begin - (self.reach - (end - begin)) // 2), self._last) * self.stride
+        if self.fitted:
+            whole = -(-self.length // self.stride) * self.stride
+            return begin * self.stride, min(end * self.stride + self.overlap, whole)
+        # The span lies in the middle of the core, as far as the map goes.
+        origin = min(max(0, begin - (self.reach - (end - begin)) // 2), self._last) * self.stride
+        return origin, origin + self.size
 
 
-def _fewest(x: _Axis, y: _Axis, wanted: Wanted) -> list[Tile]:
-    """Return the tiles of the plan that costs least, of stripes of every width."""
+def _cheapest(x: _Axis, y: _Axis, wanted: Wanted) -> list[Tile]:
+    """Return the tiles of the plan with fewest pixels, of stripes of every width."""
 
     def any_in(columns: Span, rows: Span) -> bool:
         (left, right), (top, bottom) = x.pixels(columns), y.pixels(rows)
         return left < right and top < bottom and wanted(left, top, right - left, bottom - top)
 
     plans = {across: list(_tiles(x, y, across, any_in)) for across in range(STRIPE, 0, -1)}
-    return plans[min(plans, key=lambda across: len(plans[across]) * (1 + SEAM / across))]
+
+    def cost(across: int) -> float:
+        return sum(tile.pixels for tile in plans[across]) * (1 + SEAM / across)
+
+    return plans[min(plans, key=cost)]
 
 
 def _tiles(x: _Axis, y: _Axis, across: int, any_in: Callable[[Span, Span], bool]) -> Iterator[Tile]:
@@ -167,7 +189,8 @@ def _tiles(x: _Axis, y: _Axis, across: int, any_in: Callable[[Span, Span], bool]
     for stripe in _stripes((0, x.steps), across * x.reach, anywhere):
         for rows in rows_of(stripe):
             for columns in columns_of(stripe, rows):
-                yield Tile(x.origin(columns), y.origin(rows))
+                (left, right), (top, bottom) = x.tile(columns), y.tile(rows)
+                yield Tile(left, top, right - left, bottom - top)
 
 
 def _stripes(span: Span, most: int, wanted: Callable[[Span], bool]) -> Iterator[Span]:

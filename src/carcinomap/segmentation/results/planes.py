@@ -98,9 +98,10 @@ class Planes:
         """Make the coarser levels from level 0."""
         with ThreadPoolExecutor() as pool:
             for level in range(1, self._levels):
-                parents = {(row // 2, column // 2) for row, column in self._cells(level - 1)}
-                for _ in pool.map(partial(self._average, level), parents):
-                    pass  # raises what went wrong
+                for row in range(-(-self.height // (CELL << level))):
+                    columns = self._columns_above(level, row)
+                    for _ in pool.map(partial(self._average, level, row), columns):
+                        pass  # raises what went wrong
 
     def window(self, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         """Return a window of the map.
@@ -131,9 +132,8 @@ class Planes:
                 ]
         return output
 
-    def _average(self, level: int, cell: Cell) -> None:
+    def _average(self, level: int, row: int, column: int) -> None:
         """Make a cell from the four below it; each pixel is the mean of four."""
-        row, column = cell
         half = CELL // 2
         pixels = np.empty(self._shape, np.uint8)
         for down in range(2):
@@ -143,15 +143,15 @@ class Planes:
                 mean = (upper[:, :, ::2] + upper[:, :, 1::2] + 2) >> 2
                 rows = slice(down * half, (down + 1) * half)
                 pixels[:, rows, across * half : (across + 1) * half] = mean
-        self._store(level, cell, pixels)
+        self._store(level, (row, column), pixels)
 
     def _file(self, level: int, cell: Cell) -> Path:
         return self.path.joinpath(str(level), "0", *map(str, cell))
 
-    def _cells(self, level: int) -> list[Cell]:
-        """Return the cells of a level that were written."""
-        files = (self.path / str(level) / "0").glob("[0-9]*/[0-9]*")
-        return [(int(file.parent.name), int(file.name)) for file in files]
+    def _columns_above(self, level: int, row: int) -> set[int]:
+        """Return those columns of a row of cells that stand above a cell that was written."""
+        folders = (self._file(level - 1, (2 * row + down, 0)).parent for down in range(2))
+        return {int(file.name) // 2 for folder in folders for file in folder.glob("[0-9]*")}
 
     def _store(self, level: int, cell: Cell, pixels: NDArray[np.uint8]) -> None:
         file = self._file(level, cell)

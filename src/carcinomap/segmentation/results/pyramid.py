@@ -2,10 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import groupby
 
 import numpy as np
 
-from carcinomap.segmentation.mapping.plan import CELL, Cell
+from carcinomap.segmentation.mapping.plan import CELL
 from carcinomap.segmentation.unfinished.spool import NOT_MAPPED, Spool
 
 
@@ -25,14 +26,14 @@ def build_pyramid(spool: Spool, levels: int) -> None:
     """
     with ThreadPoolExecutor() as pool:
         for level in range(1, levels):
-            parents = {(row // 2, column // 2) for row, column in spool.cells(level - 1)}
-            for _ in pool.map(partial(_halve, spool, level), sorted(parents)):
-                pass  # raises what went wrong
+            for row, cells in groupby(spool.cells(level - 1), lambda cell: cell[0] // 2):
+                columns = sorted({column // 2 for _, column in cells})
+                for _ in pool.map(partial(_halve, spool, level, row), columns):
+                    pass  # raises what went wrong
 
 
-def _halve(spool: Spool, level: int, cell: Cell) -> None:
+def _halve(spool: Spool, level: int, row: int, column: int) -> None:
     """Make a cell of ``level`` from the four below it."""
-    row, column = cell
     half = CELL // 2
     labels = np.full((CELL, CELL), NOT_MAPPED, np.uint8)
     for down in range(2):

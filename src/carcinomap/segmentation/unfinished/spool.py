@@ -10,7 +10,7 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carcinomap.errors import InputError
-from carcinomap.segmentation.mapping.plan import CELL
+from carcinomap.segmentation.mapping.plan import CELL, Cell
+from carcinomap.segmentation.unfinished.index import Index, Key
 
 NOT_MAPPED = 255
 """What a class map holds where it says nothing: glass, or outside the region of interest."""
@@ -30,9 +31,6 @@ LEVEL = 5  # of compression; fixed, since the same map must give the same bytes
 IDENTITY = -1
 OUTLINES = -2
 """In place of a level in a record's key: the outlines of a block, by its row and column."""
-
-Key = tuple[int, int, int]
-"""Level (or OUTLINES), row and column."""
 
 _HEAD = struct.Struct("<iiiII")  # key, length and CRC-32 of key, length and payload
 
@@ -66,7 +64,7 @@ class Spool:
         self._path = path
         self._file: BinaryIO = path.open("a+b", buffering=0)
         self._lock = threading.Lock()
-        self._index: dict[Key, tuple[int, int]] = {}
+        self._index = Index()
         try:
             self._end = self._recover()
             self._identify(path, identity or {})
@@ -93,10 +91,11 @@ class Spool:
     def __contains__(self, key: Key) -> bool:
         return key in self._index
 
-    def keys(self, level: int) -> list[tuple[int, int]]:
-        """Return row and column of the records of a level, in reading order."""
+    def keys(self, level: int) -> Iterator[Cell]:
+        """Yield row and column of the records of a level, in reading order."""
         with self._lock:
-            return sorted((row, column) for at, row, column in self._index if at == level)
+            found = self._index.records(level)
+        return (cell for cell, _ in found)
 
     def write(self, level: int, row: int, column: int, labels: NDArray[np.uint8]) -> None:
         """Keep a cell: uint8 (CELL, CELL)."""
@@ -116,11 +115,11 @@ class Spool:
         """Return a cell as the zlib stream that becomes a TIFF tile."""
         return self.get((level, row, column)) or EMPTY_CELL
 
-    def cells(self, level: int) -> list[tuple[int, int]]:
-        """Return (row, column) of a level's cells that hold something, in reading order."""
+    def cells(self, level: int) -> Iterator[Cell]:
+        """Yield row and column of a level's cells that hold something, in reading order."""
         with self._lock:
-            index = self._index.items()
-            return sorted(key[1:] for key, (_, length) in index if key[0] == level and length)
+            found = self._index.records(level)
+        return (cell for cell, length in found if length)
 
     def __enter__(self) -> Self:
         return self
@@ -136,7 +135,7 @@ class Spool:
     def close(self) -> None:
         """Close the log, and remove it where nothing was begun."""
         self._file.close()
-        if set(self._index) <= {(IDENTITY, 0, 0)}:
+        if self._index.levels <= {IDENTITY}:
             self._path.unlink(missing_ok=True)
 
     def _write(self, record: bytes) -> None:
