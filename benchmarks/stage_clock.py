@@ -9,7 +9,7 @@ import time
 ROOM = "carcinomap.segmentation"
 STAGES = {
     "tissue and plan": f"{ROOM}.mapping.map_slide:plan_of",
-    "reading": "carcinomap.slide.view:View.read",
+    "reading": f"{ROOM}.mapping.pipeline:Feed._read",
     "runtime": "__main__:PassThrough.probabilities",
     "blending": f"{ROOM}.mapping.blending:Blender.add",
     "finishing: classes, mask, spool": f"{ROOM}.mapping.finishing:Finisher.__call__",

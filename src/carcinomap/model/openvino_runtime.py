@@ -42,6 +42,9 @@ class OpenVinoRuntime:
         self._settings: dict[str, str | int] = {
             "INFERENCE_PRECISION_HINT": "f32",
             "NUM_STREAMS": streams,
+            # The threads of a layer wait for each other: one that shares its core with a reader
+            # must be free to move.
+            "ENABLE_CPU_PINNING": False,
         }
         if threads is not None:
             self._settings["INFERENCE_NUM_THREADS"] = threads

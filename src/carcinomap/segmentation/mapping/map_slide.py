@@ -1,6 +1,7 @@
 """From a slide to a spool that holds all cells of its map."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,10 +31,13 @@ def plan_of(job: Job) -> tuple[TilePlan, Interest]:
     Raises:
         InputError: The slide's pixels cannot be read, or the settings do not fit the network.
     """
-    tissue = find_tissue(job.slide)
-    if job.settings.skip_artefacts:
-        tissue = find_artefacts(job.slide, tissue).clean(tissue)
-    mask = Interest(tissue, job.regions)
+    with ThreadPoolExecutor(1, "runtime") as pool:
+        # To know it the runtime prepares itself, which needs no more than a core either.
+        any_size = pool.submit(lambda: job.runtime.any_size)
+        tissue = find_tissue(job.slide)
+        if job.settings.skip_artefacts:
+            tissue = find_artefacts(job.slide, tissue).clean(tissue)
+        mask = Interest(tissue, job.regions)
 
     def wanted(*box: int) -> bool:
         x, y, width, height = (length * job.ratio for length in box)
@@ -41,7 +45,7 @@ def plan_of(job: Job) -> tuple[TilePlan, Interest]:
 
     settings = job.settings
     tiles = (settings.tile, settings.overlap, job.runtime.stride)
-    fitted = job.runtime.any_size and settings.batch in (None, 1)  # a batch is of one shape
+    fitted = any_size.result() and settings.batch in (None, 1)  # a batch is of one shape
     return TilePlan.of(*job.size, *tiles, wanted, fitted), mask
 
 
@@ -60,8 +64,7 @@ def map_slide(job: Job, spool: Spool, inside: Outputs) -> None:
     plan, mask = plan_of(job)
     infer, planes = inference(job.runtime, job.settings)
     finish = Finisher(job, plan, mask, spool, *_planes(job, planes, inside))
-    done = set(spool.keys(0))
-    with Blender(plan, planes, inside.folder / "sums", done) as blender:
+    with Blender(plan, planes, inside.folder / "sums", set(spool.keys(0))) as blender:
         finish.expect(blender.to_come)
         feed = Feed.of(job.slide, job.runtime, plan, job.settings.batch, job.settings.readers)
         map_tiles(feed, infer, blender, finish)

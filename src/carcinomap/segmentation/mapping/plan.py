@@ -16,7 +16,7 @@ CELL = 256
 STRIPE = 6
 """Most tiles side by side in a stripe. A stripe is done before the next one begins."""
 
-SEAM = 0.1  # what keeping the seam along a stripe costs, in tiles for each row of tiles
+SEAM = 0.02  # what keeping the seam along a stripe costs, in tiles for each row of tiles
 
 Cell = tuple[int, int]
 """Row and column of a cell."""
