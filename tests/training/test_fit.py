@@ -12,7 +12,7 @@ from carcinomap.model import load_model
 from carcinomap.model.torch_runtime import TorchRuntime
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.data import prepare
-from carcinomap.training.fit import _length
+from carcinomap.training.loop import length
 
 TINY = {"patch": 64, "batch": 2, "validation_patches": 4, "pretrained": False, "workers": 0}
 
@@ -116,10 +116,10 @@ def test_nothing_annotated(tmp_path):
 
 def test_length(cohort):
     data = prepare(cohort, load_scheme(), TrainingSettings(**TINY))
-    assert _length(TrainingSettings(steps=7), data) == 7
-    assert _length(TrainingSettings(minutes=2), data) is None
+    assert length(TrainingSettings(steps=7), data, 8) == 7
+    assert length(TrainingSettings(minutes=2), data, 8) is None
     patches = data.tissue_mm2() * 1e6 / 256**2
-    assert _length(TrainingSettings(epochs=3), data) == int(np.ceil(3 * patches / 8))
+    assert length(TrainingSettings(epochs=3), data, 8) == int(np.ceil(3 * patches / 8))
 
 
 def test_time_ends_the_training(cohort, tmp_path):

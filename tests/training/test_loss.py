@@ -1,7 +1,10 @@
+import math
+
+import pytest
 import torch
 
 from carcinomap.annotation import IGNORE
-from carcinomap.training.loss import SegmentationLoss
+from carcinomap.training.loss import SegmentationLoss, balanced_weights
 
 
 def batch():
@@ -42,3 +45,33 @@ def test_right_answers_lose_less():
     for dice in (0.0, 0.5, 1.0):
         loss = SegmentationLoss(dice)
         assert float(loss(sure, labels)) < 0.01 < float(loss(logits, labels))
+
+
+def test_weights_and_smoothing_are_the_library_s():
+    logits, labels = batch()
+    labels[0, :4] = IGNORE
+    weights = torch.tensor([1.0, 2.0, 0.5, 3.0])
+    for smoothing in (0.0, 0.1):
+        expected = torch.nn.functional.cross_entropy(
+            logits, labels, weight=weights, ignore_index=IGNORE
+        )
+        ours = SegmentationLoss(0, weights=weights)(logits, labels)
+        torch.testing.assert_close(ours, expected)
+        expected = torch.nn.functional.cross_entropy(
+            logits, labels, ignore_index=IGNORE, label_smoothing=smoothing
+        )
+        torch.testing.assert_close(
+            SegmentationLoss(0, smoothing=smoothing)(logits, labels), expected
+        )
+
+
+def test_focal_loss_of_two_pixels():
+    logits = torch.log(torch.tensor([[0.9, 0.2], [0.1, 0.8]])).view(1, 2, 1, 2)
+    labels = torch.zeros(1, 1, 2, dtype=torch.long)
+    expected = (0.1**2 * -math.log(0.9) + 0.8**2 * -math.log(0.2)) / 2
+    assert float(SegmentationLoss(0, focal=2)(logits, labels)) == pytest.approx(expected)
+
+
+def test_rare_classes_weigh_more_within_bounds():
+    weights = balanced_weights(torch.tensor([1000, 100, 1, 0]))
+    assert weights.tolist() == pytest.approx([0.1, 1.0, 10.0, 1.0])

@@ -1,7 +1,7 @@
 import pytest
 
 from carcinomap.errors import InputError
-from carcinomap.training.fit import _hardware
+from carcinomap.training.hardware import hardware
 from carcinomap.training.settings import TrainingSettings
 from carcinomap.training.task import FINISH, START, WARM_UP, schedule
 
@@ -24,11 +24,11 @@ def test_one_length():
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", "tpu", ""])
 def test_unknown_device(device):
     with pytest.raises(InputError, match="not 'auto', 'cpu'"):
-        _hardware(device)
+        hardware(TrainingSettings(device=device))
 
 
 def test_cuda_where_there_is_none(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(InputError, match="use 'cpu'"):
-        _hardware("cuda")
-    assert _hardware("auto")["accelerator"] == "cpu"
+        hardware(TrainingSettings(device="cuda"))
+    assert hardware(TrainingSettings())["accelerator"] == "cpu"

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from carcinomap.cli import check, convert, demo, evaluate, inspect, segment, train
+from carcinomap.cli import (
+    check,
+    convert,
+    demo,
+    evaluate,
+    export,
+    inspect,
+    segment,
+    tiles,
+    train,
+)
 from carcinomap.cli.command import command
 from carcinomap.version import __version__
 
@@ -19,8 +29,8 @@ app = typer.Typer(
 )
 
 COMMANDS = (
-    *(check.check, train.train, segment.segment, evaluate.evaluate),
-    *(inspect.inspect, convert.convert, demo.demo),
+    *(check.check, tiles.tiles, train.train, segment.segment, evaluate.evaluate),
+    *(inspect.inspect, convert.convert, export.export, demo.demo),
 )
 
 for function in COMMANDS:

@@ -26,6 +26,10 @@ def train(
     annotations: AnnotationsOption = None,
     roi: RoiOption = None,
     even_odd_holes: EvenOddHolesOption = False,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="Model file to start from; its classes may be others."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start the run anew.")] = False,
 ) -> Outcome:
@@ -38,15 +42,19 @@ def train(
     """
     from carcinomap.cohort import read_cohort  # noqa: PLC0415
     from carcinomap.training import train as train_model  # noqa: PLC0415
+    from carcinomap.training.hardware import is_first_process  # noqa: PLC0415
 
     result = train_model(
         read_cohort(cohort, annotations, even_odd_holes),
         output,
         settings,
         with_roi(read_classes(classes), roi),
+        init=init,
         resume=resume,
         overwrite=overwrite,
     )
+    if not is_first_process():
+        raise typer.Exit  # the first one tells
     data = {"model": str(result.model), "steps": result.steps, "scores": dict(result.scores)}
     iou = ", ".join(f"{name} {value:.3f}" for name, value in result.scores["iou"].items())
     text = (

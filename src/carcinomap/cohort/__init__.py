@@ -12,8 +12,9 @@ from carcinomap.cohort.describe import describe_annotation, describe_slide
 from carcinomap.cohort.finding import Finding
 from carcinomap.cohort.frame import frame_of
 from carcinomap.cohort.keys import PatchKey
+from carcinomap.cohort.patches import TileSettings, WrittenTiles, write_tiles
 from carcinomap.cohort.reading import read_cohort
-from carcinomap.cohort.sampler import PatchSampler, grid_keys
+from carcinomap.cohort.sampling import HardPlaces, PatchSampler, Sampling, grid_keys
 from carcinomap.cohort.sources import Block, PatchSource
 from carcinomap.cohort.split import spatial_block, split_by_patient
 from carcinomap.cohort.store import SlideStore
@@ -25,10 +26,14 @@ __all__ = [
     "Cohort",
     "Conversion",
     "Finding",
+    "HardPlaces",
     "PatchKey",
     "PatchSampler",
     "PatchSource",
+    "Sampling",
     "SlideStore",
+    "TileSettings",
+    "WrittenTiles",
     "check_cohort",
     "convert_annotations",
     "describe_annotation",
@@ -41,4 +46,5 @@ __all__ = [
     "spatial_block",
     "split_by_patient",
     "why_no_annotation",
+    "write_tiles",
 ]

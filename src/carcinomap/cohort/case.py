@@ -6,6 +6,7 @@ from pathlib import Path
 from carcinomap.annotation import (
     Annotations,
     AnnotationSet,
+    ClassScheme,
     FileContext,
     SlideFrame,
     read_annotations,
@@ -82,11 +83,13 @@ class Cohort:
         source: The folder or table they come from.
         cases: The cases.
         notes: What a user should know about how they were put together.
+        scheme: The classes, where the cohort brings its own.
     """
 
     source: Path
     cases: tuple[Case, ...]
     notes: tuple[str, ...] = ()
+    scheme: ClassScheme | None = None
 
     def patients(self) -> tuple[str, ...]:
         """Every patient once, in order."""

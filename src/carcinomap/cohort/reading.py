@@ -9,6 +9,9 @@ from carcinomap.cohort.case import Case, Cohort
 from carcinomap.cohort.finding import Finding, in_short
 from carcinomap.cohort.names import hint
 from carcinomap.cohort.pairing import AnnotationFiles
+from carcinomap.cohort.patches.classes import read_classes
+from carcinomap.cohort.patches.folder import PatchFolder
+from carcinomap.cohort.patches.reading import read_patches
 from carcinomap.cohort.table import TABLE_NAMES, Row, read_table
 from carcinomap.errors import InputError
 from carcinomap.slide import find_slides
@@ -22,7 +25,8 @@ def read_cohort(
     Args:
         path: A folder of slides with annotations of the same name beside them (sub-folders
             included; a ``cohort.csv`` or ``patients.csv`` inside tells patients and splits), a
-            CSV table with a column ``slide``, or one slide.
+            CSV table with a column ``slide``, one slide, or a folder of image and label tiles
+            (``train_feature`` and ``train_label``, with ``tiles.csv`` or without).
         annotations: A folder where the annotations lie, if not beside the slides.
         even_odd_holes: Read regions that lie inside others of their layer as holes, in
             annotations that do not say which are.
@@ -72,8 +76,11 @@ def survey(
     path = Path(path)
     if annotations is not None and not Path(annotations).is_dir():
         raise InputError(f"{annotations}: no such folder of annotations")
+    patches = PatchFolder(path)
+    if annotations is None and patches.looks_like_one:
+        return _patches(patches)
     if path.is_dir():
-        listing = _folder(path)
+        listing = _folder(path, path)
     elif not path.is_file():
         raise InputError(f"{path}: no such folder, table or slide")
     elif path.suffix.lower() == ".csv":
@@ -85,10 +92,32 @@ def survey(
         folders = [Path(annotations)]
     else:
         folders = [path] if path.is_dir() else sorted({slide.parent for slide in slides})
-    files = AnnotationFiles(folders, slides)
+    return _paired(path, listing, AnnotationFiles(folders, slides), even_odd_holes)
+
+
+def _patches(folder: PatchFolder) -> Survey:
+    """Find the cases of a patch data set: in its table, or by the names of images and labels."""
+    if folder.table.is_file():
+        cohort, findings = read_patches(folder)
+        return Survey(cohort, findings, AnnotationFiles((), ()))
+    if folder.written_here:
+        raise InputError(f"{folder.path}: unfinished; the same carcinomap tiles command goes on")
+    listing = _folder(folder.features, folder.path)
+    if all(entry.row is None for entry in listing.entries):
+        message = f"{folder.path}: no table of patients, so each image counts as one of its own"
+        listing.findings.append(Finding("note", "patients unknown", message))
+    files = AnnotationFiles([folder.labels], [entry.slide for entry in listing.entries])
+    found = _paired(folder.path, listing, files, even_odd_holes=False)
+    return replace(found, cohort=replace(found.cohort, scheme=read_classes(folder)))
+
+
+def _paired(
+    source: Path, listing: "_Listing", files: AnnotationFiles, even_odd_holes: bool
+) -> Survey:
+    """Give every slide its annotation."""
     cases = [_case(one, files, listing.findings, even_odd_holes) for one in _distinct(listing)]
     cases.sort(key=lambda case: case.name)
-    return Survey(Cohort(path, tuple(cases)), listing.findings, files)
+    return Survey(Cohort(source, tuple(cases)), listing.findings, files)
 
 
 @dataclass(frozen=True)
@@ -107,10 +136,10 @@ class _Listing:
     findings: list[Finding]
 
 
-def _folder(folder: Path) -> _Listing:
-    """List the slides of a folder, with the lines of a table inside."""
+def _folder(folder: Path, tables: Path) -> _Listing:
+    """List the slides of a folder, with the lines of a table in a folder of tables."""
     slides = find_slides(folder)
-    table = next((folder / name for name in TABLE_NAMES if (folder / name).is_file()), None)
+    table = next((tables / name for name in TABLE_NAMES if (tables / name).is_file()), None)
     if table is None:
         return _Listing([_Entry(slide) for slide in slides], [])
     try:

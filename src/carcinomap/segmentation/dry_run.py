@@ -76,7 +76,7 @@ def estimate(job: Job, plan: TilePlan, mask: Interest, infer: Infer) -> Estimate
     """
     area = mask.area_mm2
     pixels = area * 1e6 / job.mpp**2
-    feed = Feed.of(job.slide, job.runtime, plan, job.settings.batch, job.settings.readers)
+    feed = Feed.of(job, plan, mask)
     trial = try_out(job, plan, mask, infer, feed)
     sums = _most_live(plan) * (trial.planes + 1) * CELL**2 * 4
     result = _result_bytes(job, plan, trial, pixels)

@@ -7,6 +7,7 @@ from carcinomap.annotation import AnnotationSet, ClassScheme
 from carcinomap.errors import InputError
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide import Slide
+from carcinomap.slide.stain import REFERENCE, StainStatistics
 
 if TYPE_CHECKING:
     from carcinomap.model import Runtime
@@ -23,6 +24,7 @@ class Job:
         runtime: What executes the model, or models.
         settings: How.
         regions: Only what lies inside is mapped; None maps all tissue.
+        stain: The colours that the slide is given, where the settings ask for it.
 
     Raises:
         InputError: The slide is too coarse for the model.
@@ -32,6 +34,7 @@ class Job:
     runtime: "Runtime"
     settings: SegmentationSettings
     regions: AnnotationSet | None = None
+    stain: StainStatistics = REFERENCE
 
     def __post_init__(self) -> None:
         if self.slide.mpp > COARSEST * self.mpp:

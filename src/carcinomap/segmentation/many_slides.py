@@ -18,6 +18,9 @@ from carcinomap.slide import find_slides, open_slide
 if TYPE_CHECKING:
     from carcinomap.model import Model, Runtime
 
+RUN_MODEL = "model.safetensors"
+"""The model in the folder of a training run."""
+
 
 @dataclass(frozen=True)
 class Segmentations:
@@ -61,7 +64,8 @@ def segment(
 
     Args:
         slides: Slides, folders of slides, or patterns such as ``"batch-3/*.svs"``.
-        model: A model file, or several: their probabilities are averaged.
+        model: A model file, or the folder of a training run; of several, and of the folds of a
+            cross-validation, the probabilities are averaged.
         output: Folder to write ``NAME.ome.tif``, ``.geojson``, ``.png`` and ``.json`` to.
         settings: The defaults where None.
         roi: An annotation file, or a folder with one for each slide: only what lies inside its
@@ -94,9 +98,33 @@ def open_models(
     from carcinomap.model.ensemble import Ensemble  # noqa: PLC0415
 
     paths = [model] if isinstance(model, str | Path) else model
-    models = [open_model(path) for path in paths]
+    models = [open_model(file) for path in paths for file in _model_files(Path(path))]
     runtimes = [open_runtime(loaded, device, threads) for loaded in models]
     return (runtimes[0] if len(runtimes) == 1 else Ensemble(runtimes)), models
+
+
+def _model_files(path: Path) -> list[Path]:
+    """Return a model file as it is; of a run's folder the model, or those of all its folds.
+
+    Raises:
+        InputError: There is no model in the folder, or not yet in one of its folds.
+    """
+    if not path.is_dir():
+        return [path]
+    runs = [path] if (path / RUN_MODEL).is_file() else sorted(path.glob("fold-*"))
+    if not runs:
+        raise InputError(
+            f"{path}: no model in this folder, neither {RUN_MODEL} nor fold-*/{RUN_MODEL}; "
+            "has the training ended?"
+        )
+    files = [run / RUN_MODEL for run in runs]
+    for file in files:
+        if not file.is_file():
+            raise InputError(
+                f"{file.parent}: this fold has no {RUN_MODEL} yet; finish the training with "
+                "--resume, or name the files of the models to use"
+            )
+    return files
 
 
 def estimate_slides(

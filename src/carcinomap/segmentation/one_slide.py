@@ -9,10 +9,12 @@ from carcinomap.annotation import AnnotationSet
 from carcinomap.segmentation.identity import identity_of, working_identity
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.map_slide import map_slide
+from carcinomap.segmentation.mapping.normalising import stain_of
 from carcinomap.segmentation.results.outputs import MAP, OVERVIEW, POLYGONS, Outputs
 from carcinomap.segmentation.results.whole import write_results
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide import Slide
+from carcinomap.slide.stain import REFERENCE
 
 if TYPE_CHECKING:
     from carcinomap.model import Model, Runtime
@@ -77,8 +79,11 @@ def segment_slide(
             finished or not, of another slide, model or settings.
         CarcinomapError: The disk is full, another process is at it, or the network fails.
     """
-    job = Job(slide, runtime, settings or SegmentationSettings(), regions)
-    identity = identity_of(job, model if isinstance(model, Sequence) else [model])
+    models = model if isinstance(model, Sequence) else [model]
+    settings = settings or SegmentationSettings()
+    stain = REFERENCE if settings.normalise == "none" else stain_of(models)
+    job = Job(slide, runtime, settings, regions, stain)
+    identity = identity_of(job, models)
     outputs = Outputs(Path(output), slide.name)
 
     def there_already() -> Segmentation | None:

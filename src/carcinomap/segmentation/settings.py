@@ -1,7 +1,7 @@
 """How a slide is segmented."""
 
 import os
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -45,6 +45,11 @@ class SegmentationSettings(Settings):
     )
     skip_artefacts: bool = Field(
         False, description="Leave blurred, folded or inked tissue unmapped."
+    )
+    normalise: Literal["none", "macenko", "reinhard"] = Field(
+        "none",
+        description="Show the network each slide in the colours of the slides it was trained on, "
+        "by the method of Macenko or of Reinhard.",
     )
     readers: int = Field(
         default_factory=lambda: min(16, os.cpu_count() or 1),

@@ -1,20 +1,20 @@
 """From a cohort to loaders: what trains, what validates, and in which order."""
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch import Tensor
+from torch.utils.data import DataLoader
 
-from carcinomap.annotation import AnnotationSet, ClassScheme, check_labels
+from carcinomap.annotation import IGNORE, AnnotationSet, ClassScheme, check_labels
 from carcinomap.cohort import (
     Case,
     Cohort,
-    PatchKey,
     PatchSampler,
     PatchSource,
+    Sampling,
     grid_keys,
     spatial_block,
     split_by_patient,
@@ -22,8 +22,12 @@ from carcinomap.cohort import (
 from carcinomap.errors import InputError
 from carcinomap.progress import progress
 from carcinomap.slide import View
+from carcinomap.training.batches import Division, KeyBatches, SharedBatches
 from carcinomap.training.dataset import Patch, PatchDataset
+from carcinomap.training.hardware import worker_count
 from carcinomap.training.settings import TrainingSettings
+
+COUNTED = 64  # patches from which the classes' shares are taken
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,15 @@ class TrainingData:
     training: tuple[PatchSource, ...]
     validation: tuple[PatchSource, ...]
     notes: tuple[str, ...]
+
+    def annotated_mm2(self, scheme: ClassScheme) -> dict[str, dict[str, float]]:
+        """Return the outlined area of every class, for each split."""
+        found: dict[str, dict[str, float]] = {}
+        for source in (*self.training, *self.validation):
+            of_split = found.setdefault(self.cases[source.case].split, {})
+            for name, area in _areas_mm2(source, scheme).items():
+                of_split[name] = round(of_split.get(name, 0.0) + area, 4)
+        return found
 
     def tissue_mm2(self) -> float:
         """Return the area that training draws from."""
@@ -111,48 +124,32 @@ def _areas_mm2(source: PatchSource, scheme: ClassScheme) -> dict[str, float]:
     return {name: area * source.mpp**2 / 1e6 for name, area in areas.items()}
 
 
-class KeyBatches(Sampler[list[PatchKey]]):
-    """The batches from the current step on; resuming needs nothing but the step's number."""
-
-    def __init__(
-        self, sampler: PatchSampler, batch: int, count: int, step: Callable[[], int]
-    ) -> None:
-        self._sampler = sampler
-        self._batch = batch
-        self._count = count
-        self._step = step
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[list[PatchKey]]:
-        first = self._step()
-        for step in range(first, first + self._count):
-            yield self._sampler.batch(step, self._batch)
-
-
 def training_loader(
     data: TrainingData,
     scheme: ClassScheme,
     settings: TrainingSettings,
     views: Sequence[View],
-    count: int,
-    step: Callable[[], int],
+    division: Division,
+    interval: int,
+    now: Callable[[], tuple[int, int]],
 ) -> DataLoader[Patch]:
-    """Return a loader that gives ``count`` batches, from step ``step()`` on.
+    """Return a loader that gives the batches of ``interval`` steps; see ``KeyBatches``.
 
     Where a strip of each slide validates, no patch touches it. A wider view beside the patch may:
     it shows tissue there, as it will to whoever uses the model, but no label.
     """
-    sampler = PatchSampler(data.training, scheme, views[0], settings.seed, settings.scale_jitter)
-    dataset = PatchDataset(
-        data.cases, {s.case: s for s in data.training}, scheme, views, teaching=True
+    sampling = Sampling(
+        slides=settings.sample_slides,
+        polygons=settings.sample_polygons,
+        background=settings.background,
+        hard=settings.hard_negatives,
+        scale_jitter=settings.scale_jitter,
     )
-    batches = KeyBatches(sampler, settings.batch, count, step)
+    sampler = PatchSampler(data.training, scheme, views[0], settings.seed, sampling)
     workers = worker_count(settings)
     return DataLoader(
-        dataset,
-        batch_sampler=batches,
+        PatchDataset(data.cases, {s.case: s for s in data.training}, scheme, views, teaching=True),
+        batch_sampler=KeyBatches(sampler, division, interval, now),
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
@@ -160,9 +157,23 @@ def training_loader(
 
 
 def validation_loader(
-    data: TrainingData, scheme: ClassScheme, settings: TrainingSettings, views: Sequence[View]
+    data: TrainingData,
+    scheme: ClassScheme,
+    settings: TrainingSettings,
+    views: Sequence[View],
+    size: int,
+    share: Callable[[], tuple[int, int]],
 ) -> DataLoader[Patch]:
-    """Return a loader of the validation patches, the same ones every time."""
+    """Return a loader of the validation patches, the same ones every time.
+
+    Args:
+        data: The sources.
+        scheme: The classes.
+        settings: How many patches, and where they come from.
+        views: What the network sees.
+        size: Patches of a batch.
+        share: Returns the number of this process and how many there are, who share the patches.
+    """
     keys = [key for source in data.validation for key in grid_keys(source, scheme, views[0])]
     if not keys:
         raise InputError("the validation slides have no tissue of the size of a patch")
@@ -175,14 +186,17 @@ def validation_loader(
     )
     return DataLoader(
         dataset,
-        batch_sampler=[keys[i : i + settings.batch] for i in range(0, len(keys), settings.batch)],
+        batch_sampler=SharedBatches([keys[i : i + size] for i in range(0, len(keys), size)], share),
         num_workers=min(worker_count(settings), 1),
         pin_memory=torch.cuda.is_available(),
     )
 
 
-def worker_count(settings: TrainingSettings) -> int:
-    """Return how many processes read patches: one is enough beside a CPU's arithmetic."""
-    if settings.workers is not None:
-        return settings.workers
-    return min(8, os.cpu_count() or 1) if torch.cuda.is_available() else 1
+def class_pixels(
+    data: TrainingData, scheme: ClassScheme, settings: TrainingSettings, views: Sequence[View]
+) -> Tensor:
+    """Return how many pixels of each class the first patches have, int64 (classes,)."""
+    division = Division(COUNTED)
+    loader = training_loader(data, scheme, settings, views, division, 1, lambda: (0, 0))
+    labels = next(iter(loader))[1]
+    return torch.bincount(labels[labels != IGNORE], minlength=len(scheme))

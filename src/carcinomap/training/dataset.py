@@ -54,7 +54,7 @@ class PatchDataset(Dataset[Patch]):
         label = turned(self._label(key), key.orientation)
         return (
             tuple(torch.from_numpy(np.ascontiguousarray(image)) for image in turned_images),
-            torch.from_numpy(label.astype(np.int64)),
+            torch.from_numpy(np.ascontiguousarray(label, np.int64)),
         )
 
     def _label(self, key: PatchKey) -> NDArray[np.uint8]:
@@ -77,7 +77,7 @@ def _inside(start: float, step: float, count: int, length: int) -> NDArray[np.bo
 
 
 def turned(array: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Return an image or label (rows, columns, …) in one of the eight orientations of a square."""
+    """View an image or label (rows, columns, …) in one of the eight orientations of a square."""
     if orientation >= 4:
         array = array[:, ::-1]
-    return np.ascontiguousarray(np.rot90(array, orientation % 4))
+    return np.rot90(array, orientation % 4)

@@ -18,7 +18,7 @@ from carcinomap.files import write_text
 from carcinomap.training.settings import TrainingSettings
 
 # What may differ when a run goes on: how long, and on what machine.
-FREE_ON_RESUME = {"steps", "epochs", "minutes", "device", "workers"}
+FREE_ON_RESUME = {"steps", "epochs", "minutes", "device", "devices", "nodes", "workers"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Run:
         return self.folder / "checkpoints"
 
     @property
+    def best(self) -> Path:
+        """The state with the best scores so far."""
+        return self.checkpoints / "best.ckpt"
+
+    @property
     def last(self) -> Path:
         """The state to resume from."""
         return self.checkpoints / "last.ckpt"
@@ -46,6 +51,11 @@ class Run:
     def logs(self) -> Path:
         """The folder of TensorBoard's logs."""
         return self.folder / "logs"
+
+    @property
+    def failures(self) -> Path:
+        """The folder of the patches on which the loss was lost."""
+        return self.folder / "not-finite"
 
     @property
     def settings(self) -> Path:
@@ -84,7 +94,7 @@ class Run:
         if not resume:
             for path in (self.model, self.summary, self.split, self.settings):
                 path.unlink(missing_ok=True)
-            for folder in (self.checkpoints, self.logs):
+            for folder in (self.checkpoints, self.logs, self.failures):
                 shutil.rmtree(folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         recorded = _recorded(settings, scheme)

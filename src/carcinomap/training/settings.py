@@ -37,7 +37,15 @@ class TrainingSettings(Settings):
     patch: int = Field(
         256, ge=64, le=4096, multiple_of=32, description="Side of a training patch in pixels."
     )
-    batch: int = Field(8, ge=1, description="Patches per step.")
+    batch: int = Field(
+        8,
+        ge=0,
+        le=4096,
+        description="Patches per step, over all devices; 0 takes as many as fit on the GPU.",
+    )
+    accumulate: int = Field(
+        1, ge=1, description="Parts in which a step's patches are computed, to save memory."
+    )
     steps: int | None = Field(
         None, ge=1, description=f"Length of the training ({DEFAULT_STEPS} if nothing else is said)."
     )
@@ -54,14 +62,57 @@ class TrainingSettings(Settings):
         1e-3, gt=0, description="Highest learning rate, after warm-up and before decay."
     )
     weight_decay: float = Field(1e-2, ge=0, description="Weight decay of AdamW.")
+    clip: float = Field(1.0, ge=0, description="Largest norm of the gradient; 0 for any.")
+    ema: float = Field(
+        0.98,
+        ge=0,
+        lt=1,
+        description="Decay per step of the running mean of the weights, which is what validates "
+        "and what is kept; 0 keeps the weights themselves.",
+    )
+    patience: int | None = Field(
+        None, ge=1, description="Stop after so many validations without a better one."
+    )
+    precision: Literal["auto", "32", "bf16", "16"] = Field(
+        "auto", description="Of the arithmetic; 'auto' is half precision on a GPU, 32 on a CPU."
+    )
     dice: float = Field(
         0.5, ge=0, le=1, description="Share of the Dice loss; the rest is cross-entropy."
+    )
+    focal: float = Field(
+        0.0, ge=0, le=5, description="Exponent with which easy pixels lose weight (focal loss)."
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of the truth that is spread over all classes."
+    )
+    class_weights: Literal["equal", "balanced"] = Field(
+        "equal", description="Whether the pixels of rare classes count more."
+    )
+    sample_slides: Literal["area", "equally"] = Field(
+        "area", description="How a class's patches are spread over the slides that have it."
+    )
+    sample_polygons: Literal["area", "equally"] = Field(
+        "area", description="How a class's patches are spread over the regions of a slide."
+    )
+    background: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Share of the patches from tissue that nobody outlined (class 0 is as likely "
+        "as any other, where nothing is said).",
+    )
+    hard_negatives: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the patches of class 0 that come from where the network, at the "
+        "last validation, saw something else.",
     )
     scale_jitter: float = Field(
         0.2, ge=0, lt=1, description="Patches are magnified by up to this much, either way."
     )
     rotation: float = Field(
-        45.0,
+        180.0,
         ge=0,
         le=180,
         description="Patches are turned by up to this many degrees, besides quarter turns.",
@@ -70,7 +121,14 @@ class TrainingSettings(Settings):
         0.15,
         ge=0,
         lt=1,
-        description="Strength of the variation of haematoxylin, eosin and brightness.",
+        description="Strength of the variation of haematoxylin and eosin.",
+    )
+    brightness: float = Field(
+        0.1, ge=0, lt=1, description="Strength of the variation of the light."
+    )
+    blur: float = Field(0.1, ge=0, le=1, description="Share of the patches that are blurred.")
+    jpeg: float = Field(
+        0.1, ge=0, le=1, description="Share of the patches that are compressed as JPEG."
     )
     skip_artefacts: bool = Field(
         False, description="Take no patches from blurred, folded or inked tissue."
@@ -85,6 +143,8 @@ class TrainingSettings(Settings):
         None, ge=1, description="Steps between validations (a tenth of the training, 200 at most)."
     )
     device: str = Field("auto", description="'auto', 'cpu', 'cuda' or 'cuda:1'.")
+    devices: int = Field(1, ge=1, description="GPUs, or processes on the CPU, of each node.")
+    nodes: int = Field(1, ge=1, description="Machines that train together.")
     workers: int | None = Field(
         None, ge=0, description="Processes that read patches (chosen by the number of cores)."
     )

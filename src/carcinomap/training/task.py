@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from carcinomap.annotation import IGNORE, ClassScheme
 from carcinomap.model import Preprocessing
-from carcinomap.training.augmentation import Augmentation
+from carcinomap.training.augmentation import Augmentation, Variation
+from carcinomap.training.batches import Division
 from carcinomap.training.loss import SegmentationLoss
 from carcinomap.training.settings import TrainingSettings
 
@@ -36,6 +38,8 @@ class SegmentationTask(lightning.LightningModule):
         scheme: The classes.
         settings: How to train.
         steps: Length of the training, or None where only the time limits it.
+        division: Of a step's patches.
+        weights: Of the classes' pixels, float (classes,); None for equal ones.
     """
 
     def __init__(
@@ -45,6 +49,8 @@ class SegmentationTask(lightning.LightningModule):
         scheme: ClassScheme,
         settings: TrainingSettings,
         steps: int | None,
+        division: Division,
+        weights: Tensor | None = None,
     ) -> None:
         super().__init__()
         # Nearly twice as fast on CPUs, and what tensor cores want.
@@ -52,10 +58,13 @@ class SegmentationTask(lightning.LightningModule):
         self._scheme = scheme
         self._settings = settings
         self._steps = steps
-        self._started = time.monotonic()
+        self._division = division
+        self._clock = _Clock()
         self._scores: dict[str, Any] = {}
-        self._loss = SegmentationLoss(settings.dice)
-        self._augment = Augmentation(settings.rotation, settings.stain, settings.seed)
+        self._loss = SegmentationLoss(
+            settings.dice, settings.focal, settings.label_smoothing, weights
+        )
+        self._augment = Augmentation(Variation.of(settings), settings.seed)
         self._confusion = MulticlassConfusionMatrix(len(scheme), ignore_index=IGNORE)
         for name in ("mean", "std"):
             values = torch.tensor(getattr(preprocessing, name)).view(1, 3, 1, 1)
@@ -73,16 +82,26 @@ class SegmentationTask(lightning.LightningModule):
     def progress(self) -> float:
         """Return how much of the training is done, 0–1, by steps or by time."""
         by_steps = self.global_step / self._steps if self._steps else 0.0
-        minutes = self._settings.minutes
-        by_time = (time.monotonic() - self._started) / 60 / minutes if minutes else 0.0
+        by_time = self._seconds() / 60 / self._settings.minutes if self._settings.minutes else 0.0
         return min(1.0, max(by_steps, by_time))
+
+    def _seconds(self) -> float:
+        """Return how long the training has taken, with all that was before it went on."""
+        seconds = self._clock.seconds
+        if self._division.processes == 1:
+            return seconds
+        # The first process's clock is everybody's: rates that differ would part the weights.
+        return float(self.trainer.strategy.broadcast(seconds))
 
     def on_fit_start(self) -> None:
         """Start the clock once everything is ready."""
-        self._started = time.monotonic()
+        self._clock.start()
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Set the learning rate."""
+        """Set the learning rate, and what is random in the network, by the step alone."""
+        place = (self.global_step, self.global_rank, self._part(batch_idx))
+        state = np.random.SeedSequence([self._settings.seed, *place]).generate_state(1)
+        torch.manual_seed(int(state[0]))
         rate = self._settings.learning_rate * schedule(self.progress())
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
@@ -91,7 +110,8 @@ class SegmentationTask(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
         images, labels = batch
-        images, labels = self._augment(_light(images), labels, self.global_step)
+        samples = self._division.samples(self.global_rank, self._part(batch_idx))
+        images, labels = self._augment(_light(images), labels, samples, self.global_step)
         loss: Tensor = self._loss(self._logits(images), labels)
         self.log("loss", loss)
         return loss
@@ -124,8 +144,20 @@ class SegmentationTask(lightning.LightningModule):
         self._scores = {"step": self.global_step, "mean_iou": mean, "iou": iou}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the scores beside the weights that earned them."""
+        """Keep the scores beside the weights that earned them, and the time that it took."""
         checkpoint["scores"] = self._scores
+        checkpoint["seconds"] = self._clock.seconds
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on counting the time."""
+        self._clock = _Clock(float(checkpoint["seconds"]))
+
+    def predict(self, images: Images) -> Tensor:
+        """Return the class of every pixel, int64 (n, h, w), for uint8 views (n, 3, h, w)."""
+        return self._logits(_light(images)).argmax(dim=1)
+
+    def _part(self, batch_idx: int) -> int:
+        return batch_idx % self._division.parts
 
     def _logits(self, images: Images) -> Tensor:
         mean, std = self.get_buffer("mean"), self.get_buffer("std")
@@ -149,6 +181,22 @@ class SegmentationTask(lightning.LightningModule):
             drawn = [colours[panel].permute(2, 0, 1).to(torch.uint8) for panel in panels]
             rows.append(torch.cat([image, *drawn], dim=2))
         board.add_images("val/patch, truth, prediction", torch.stack(rows), self.global_step)
+
+
+class _Clock:
+    """Counts seconds, those of an earlier run included."""
+
+    def __init__(self, before: float = 0.0) -> None:
+        self._before = before
+        self._started: float | None = None
+
+    def start(self) -> None:
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        since = 0.0 if self._started is None else time.monotonic() - self._started
+        return self._before + since
 
 
 def _light(images: Images) -> list[Tensor]:

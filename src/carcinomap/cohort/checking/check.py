@@ -69,7 +69,7 @@ def check_cohort(
 
     Args:
         cohort: A cohort, or what ``read_cohort`` reads one from.
-        scheme: The classes; BACH's four where None.
+        scheme: The classes; the cohort's own where None, and BACH's four where it has none.
         annotations: A folder where the annotations lie, if not beside the slides.
         even_odd_holes: As for ``read_cohort``.
         workers: Slides that are looked at at once; None takes the processors, up to 8.
@@ -77,11 +77,11 @@ def check_cohort(
     Raises:
         InputError: There is nothing to look at: no such folder, table or slide.
     """
-    scheme = scheme or ClassScheme.default()
     findings: list[Finding] = []
     if not isinstance(cohort, Cohort):
         found = survey(cohort, annotations, even_odd_holes)
         cohort, findings = found.cohort, [*found.findings, *found.unmatched()]
+    scheme = scheme or cohort.scheme or ClassScheme.default()
     workers = workers or min(_WORKERS, os.cpu_count() or 1)
     checked: list[CheckedSlide] = []
     with (

@@ -42,13 +42,16 @@ class Interest:
 
     It is there as long as the slide is being mapped, and so keeps its masks packed.
 
+    Attributes:
+        tissue: The tissue of the slide, inside the regions or not.
+
     Args:
         tissue: The tissue of the slide.
         regions: Nothing outside them is mapped; None maps all tissue. Their labels do not matter.
     """
 
     def __init__(self, tissue: TissueMask, regions: AnnotationSet | None) -> None:
-        self._tissue = self._wanted = tissue.packed()
+        self.tissue = self._wanted = tissue.packed()
         self._polygons: NDArray[np.object_] | None = None
         if regions is not None:
             self._polygons = shapely.get_parts([one.geometry for one in regions.annotations])
@@ -61,9 +64,9 @@ class Interest:
     @property
     def area_mm2(self) -> float:
         """Area to be mapped in mm², to a pixel of the tissue mask."""
-        rows, columns = self._tissue.shape
-        inside = self.window(0, 0, columns, rows, self._tissue.mpp)
-        return float(np.count_nonzero(inside)) * self._tissue.mpp**2 / 1e6
+        rows, columns = self.tissue.shape
+        inside = self.window(0, 0, columns, rows, self.tissue.mpp)
+        return float(np.count_nonzero(inside)) * self.tissue.mpp**2 / 1e6
 
     def fraction(self, x: float, y: float, width: float, height: float) -> float:
         """Return the share of a level-0 rectangle that may be to map; 0 only where nothing is.
@@ -79,9 +82,9 @@ class Interest:
             bool (height, width): whether a pixel's centre is on tissue and inside a region. On
             an outline it is inside if the region is on its right, or below.
         """
-        found = self._tissue.window(x, y, width, height, mpp)
+        found = self.tissue.window(x, y, width, height, mpp)
         if self._polygons is not None and found.any():
-            ratio = mpp / self._tissue.slide_mpp
+            ratio = mpp / self.tissue.slide_mpp
             box = shapely.box(x, y, x + width * ratio, y + height * ratio)
             areas = self._in_pixels(ratio)[self._tree.query(box)]
             left, top = (round(corner / ratio / STEP) * STEP for corner in (x, y))

@@ -66,7 +66,7 @@ def map_slide(job: Job, spool: Spool, inside: Outputs) -> None:
     finish = Finisher(job, plan, mask, spool, *_planes(job, planes, inside))
     with Blender(plan, planes, inside.folder / "sums", set(spool.keys(0))) as blender:
         finish.expect(blender.to_come)
-        feed = Feed.of(job.slide, job.runtime, plan, job.settings.batch, job.settings.readers)
+        feed = Feed.of(job, plan, mask)
         map_tiles(feed, infer, blender, finish)
         finish.outline_the_rest()
 

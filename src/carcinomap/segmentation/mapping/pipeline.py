@@ -11,19 +11,19 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carcinomap.errors import CarcinomapError
 from carcinomap.progress import progress
+from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.blending import BlendedCell, Blender
+from carcinomap.segmentation.mapping.interest import Interest
+from carcinomap.segmentation.mapping.normalising import normaliser_of
 from carcinomap.segmentation.mapping.plan import Tile, TilePlan
 from carcinomap.slide import Slide, View
-
-if TYPE_CHECKING:
-    from carcinomap.model import Runtime
+from carcinomap.slide.stain import Normaliser
 
 Images = tuple[NDArray[np.uint8], ...]
 """What the network sees of one tile: uint8 (h, w, 3) for each view."""
@@ -41,20 +41,27 @@ class Feed:
         views: What the network sees around a point; the first one shows the tile itself.
         batch: Tiles at a time; the last batch is filled up to this shape.
         readers: Threads that read.
+        normaliser: Gives what is read other colours; None leaves it as it is.
     """
 
     slide: Slide
     views: tuple[View, ...]
     batch: int
     readers: int
+    normaliser: Normaliser | None = None
 
     @classmethod
-    def of(
-        cls, slide: Slide, runtime: "Runtime", plan: TilePlan, batch: int | None, readers: int
-    ) -> "Feed":
-        """Return the feed of a plan; as many tiles at a time as the runtime likes, where None."""
-        wanted = batch or max(1, runtime.batch_pixels // plan.size**2)
-        return cls(slide, runtime.views, min(wanted, max(1, len(plan.tiles))), readers)
+    def of(cls, job: Job, plan: TilePlan, mask: Interest) -> "Feed":
+        """Return the feed of a plan; as many tiles at a time as the runtime likes, where it may.
+
+        Raises:
+            InputError: The slide is to get other colours, and does not show its own.
+        """
+        runtime, settings = job.runtime, job.settings
+        wanted = settings.batch or max(1, runtime.batch_pixels // plan.size**2)
+        batch = min(wanted, max(1, len(plan.tiles)))
+        normaliser = normaliser_of(job, mask.tissue) if plan.tiles else None
+        return cls(job.slide, runtime.views, batch, settings.readers, normaliser)
 
     def batches(self, pool: ThreadPoolExecutor, tiles: Sequence[Tile]) -> Iterator[Images]:
         """Yield the batches of tiles, in order: for each view (batch, h, w, 3)."""
@@ -85,7 +92,8 @@ class Feed:
             )
             half = view.mpp / self.slide.mpp / 2
             corner = x - width * half, y - height * half
-            images.append(self.slide.read(*corner, width, height, view.mpp))
+            image = self.slide.read(*corner, width, height, view.mpp)
+            images.append(self.normaliser(image) if self.normaliser else image)
         return tuple(images)
 
 

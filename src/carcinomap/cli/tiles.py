@@ -1,0 +1,100 @@
+"""``carcinomap tiles``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group
+from rich.text import Text
+
+from carcinomap.cli.annotation_options import (
+    AnnotationsOption,
+    EvenOddHolesOption,
+    RoiOption,
+    with_roi,
+)
+from carcinomap.cli.classes import ClassesOption, read_classes
+from carcinomap.cli.command import Common, Outcome
+from carcinomap.cohort import TileSettings
+from carcinomap.errors import InputError
+
+if TYPE_CHECKING:
+    from carcinomap.annotation import ClassScheme
+    from carcinomap.cohort import Cohort, WrittenTiles
+
+def tiles(
+    cohort: Annotated[
+        Path, typer.Argument(help="Folder of slides with annotations beside them, or a CSV table.")
+    ],
+    settings: TileSettings,
+    common: Common,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the tiles.")
+    ] = None,
+    preview: Annotated[
+        Path | None,
+        typer.Option(help="Picture of patches at --mpp, as they are and as training varies them."),
+    ] = None,
+    classes: ClassesOption = None,
+    annotations: AnnotationsOption = None,
+    roi: RoiOption = None,
+    even_odd_holes: EvenOddHolesOption = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the tiles of an earlier run.")
+    ] = False,
+) -> Outcome:
+    """Cut annotated slides into image and label tiles, for other tools or for `train`.
+
+    Example: `carcinomap tiles SLIDES/ --size 2000 --mpp 0.5 --output dataset/`
+
+    Writes dataset/train_feature/ (images), dataset/train_label/ (class indices; 255 is ignored),
+    tiles.csv (where each came from), classes.yaml and palette.csv. What is finished is kept: the
+    same command goes on. Only to look at patches: `carcinomap tiles SLIDES/ --preview sheet.png`
+    """
+    from carcinomap.cohort import read_cohort, write_tiles  # noqa: PLC0415
+
+    if output is None and preview is None:
+        raise InputError("say with --output where to write tiles, or with --preview a picture")
+    found = read_cohort(cohort, annotations, even_odd_holes)
+    scheme = with_roi(read_classes(classes) or found.scheme, roi)
+    if preview is not None:
+        _write_preview(preview, found, scheme, settings.mpp, common.seed)
+    if output is None:
+        return Outcome({"preview": str(preview)}, Text(str(preview)), notes=found.notes)
+    try:
+        result = write_tiles(found, output, settings, scheme, common.workers, overwrite)
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            f"what is finished waits in {output}; the same command goes on"
+        ) from stop
+    if result.failures and not result.tiles:
+        raise InputError("\n".join(_failures(result)))
+    return _outcome(result)
+
+
+def _write_preview(
+    path: Path, cohort: "Cohort", scheme: "ClassScheme | None", mpp: float, seed: int
+) -> None:
+    from carcinomap.annotation import ClassScheme  # noqa: PLC0415
+    from carcinomap.training import TrainingSettings  # noqa: PLC0415
+    from carcinomap.training.preview import contact_sheet, write  # noqa: PLC0415
+
+    settings = TrainingSettings(mpp=mpp, seed=seed)
+    write(contact_sheet(cohort, scheme or ClassScheme.default(), settings), path)
+
+
+def _outcome(result: "WrittenTiles") -> Outcome:
+    count = sum(result.tiles.values())
+    data = {
+        "folder": str(result.folder),
+        "tiles": count,
+        "slides": result.tiles,
+        "failures": {str(path): str(error) for path, error in result.failures},
+    }
+    done = Text(f"{count:,} tiles of {len(result.tiles)} slides, in {result.folder}")
+    failures = [Text(line, style="red") for line in _failures(result)]
+    return Outcome(data, Group(done, *failures), bool(result.failures), result.notes)
+
+
+def _failures(result: "WrittenTiles") -> list[str]:
+    return [f"{path.name}: {error}" for path, error in result.failures]

@@ -1,0 +1,137 @@
+"""The table of a patch data set: a CSV that tells of every tile where it came from."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from carcinomap.annotation import ClassScheme
+from carcinomap.cohort.case import SPLITS, Case
+from carcinomap.cohort.patches.folder import FEATURES, LABELS
+from carcinomap.cohort.patches.settings import TileSettings
+from carcinomap.cohort.patches.tile import Tile
+from carcinomap.errors import InputError
+from carcinomap.files import write_text
+
+LARGEST = 1 << 28
+"""Bytes of a table that is read: some two million tiles."""
+
+_PLACE = ("x", "y", "width", "height")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table that is read; empty where it says nothing."""
+
+    line: int
+    image: Path
+    label: Path
+    patient: str
+    split: str
+    mpp: float | None
+
+
+def write_table(
+    path: Path,
+    tiles: Iterable[tuple[Case, Sequence[Tile]]],
+    scheme: ClassScheme,
+    settings: TileSettings,
+) -> None:
+    """Write the table.
+
+    Args:
+        path: The file.
+        tiles: The slides with their tiles.
+        scheme: The classes.
+        settings: What the tiles were made with.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    shares = [f"share_{name}" for name in scheme.names]
+    writer.writerow(
+        ["image", "label", "slide", "patient", "split", *_PLACE, "mpp", "tissue", *shares]
+    )
+    for case, several in tiles:
+        about = [case.slide.name, case.patient, case.split]
+        for tile in several:
+            files = [f"{FEATURES}/{tile.name}{settings.suffix}", f"{LABELS}/{tile.name}.png"]
+            place = [f"{getattr(tile, name):.10g}" for name in _PLACE]
+            shown = [f"{share:.6f}" for share in (tile.tissue, *tile.shares)]
+            writer.writerow([*files, *about, *place, f"{settings.mpp:g}", *shown])
+    write_text(path, text.getvalue())
+
+
+def read_table(path: Path) -> tuple[list[Row], list[str]]:
+    """Read the columns ``image``, ``label`` and, where they are there, patient, split and mpp.
+
+    Columns may be separated by commas, semicolons or tabs.
+
+    Returns:
+        The lines, and what is wrong with others.
+
+    Raises:
+        InputError: Not a table, far too large for one, or one without the columns.
+    """
+    if path.stat().st_size > LARGEST:
+        raise InputError(f"{path}: {path.stat().st_size:,} bytes are too many for a table of tiles")
+    rows: list[Row] = []
+    mistakes: list[str] = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            separator = max(",;\t", key=file.readline().count)
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=separator, strict=True)
+            missing = {"image", "label"} - set(reader.fieldnames or ())
+            if missing:
+                raise InputError(f"{path}, line 1: no column named {min(missing)!r}")
+            for values in reader:
+                try:
+                    rows.append(_row(path.parent, reader.line_num, values))
+                except InputError as error:
+                    mistakes.append(f"{path}, line {reader.line_num}: {error}")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text; save the table as CSV UTF-8") from error
+    except csv.Error as error:
+        raise InputError(f"{path}: not a CSV table ({error})") from error
+    return rows, mistakes
+
+
+def _row(folder: Path, line: int, values: dict[str, str]) -> Row:
+    # Fields beyond the header come under None, and missing ones as None.
+    if None in values or None in values.values():
+        raise InputError("another number of fields than the header has")
+    split = values.get("split", "").strip().lower()
+    if split and split not in SPLITS:
+        raise InputError(f"split {split[:40]!r} is none of {', '.join(SPLITS)}")
+    return Row(
+        line,
+        _inside(folder, values["image"].strip()),
+        _inside(folder, values["label"].strip()),
+        values.get("patient", "").strip(),
+        split,
+        _mpp(values.get("mpp", "").strip()),
+    )
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """Return a file of the folder; a table from elsewhere shall not lead out of it."""
+    place = Path(name)
+    if not place.parts:
+        raise InputError("the name of the image or the label is missing")
+    if place.anchor or ".." in place.parts:
+        raise InputError(f"{name[:200]!r} lies outside the folder of the table")
+    return folder / place
+
+
+def _mpp(text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        mpp = float(text)
+    except ValueError:
+        mpp = math.nan
+    if not (math.isfinite(mpp) and mpp > 0):
+        raise InputError(f"mpp {text[:40]!r} is not a positive number")
+    return mpp

@@ -1,0 +1,46 @@
+"""Keys that cover a slide."""
+
+import math
+
+import numpy as np
+
+from carcinomap.annotation import IGNORE, ClassScheme
+from carcinomap.cohort.keys import PatchKey
+from carcinomap.cohort.sources import PatchSource
+from carcinomap.slide import View
+
+
+def grid_keys(
+    source: PatchSource, scheme: ClassScheme, view: View, least: float = 0.05
+) -> list[PatchKey]:
+    """Return keys that cover a source, where there is tissue or an outlined region.
+
+    Args:
+        source: The case; only patches that it allows are returned.
+        scheme: The classes.
+        view: The patch.
+        least: Smallest share of the patch that must be tissue or outlined.
+    """
+    side = view.size * view.mpp / source.mpp
+    left, top, right, bottom = 0.0, 0.0, float(source.width), float(source.height)
+    if source.inside is not None:
+        block = source.inside
+        left, top, right, bottom = block.left, block.top, block.right, block.bottom
+    keys = []
+    for y in _centres(top, bottom, side):
+        for x in _centres(left, right, side):
+            corner = (x - side / 2, y - side / 2)
+            label = source.annotations.label_image(*corner, 32, 32, side / 32, scheme)
+            outlined = np.count_nonzero((label > 0) & (label != IGNORE)) / label.size
+            if max(source.tissue.fraction(*corner, side, side), outlined) >= least:
+                keys.append(PatchKey(source.case, x, y))
+    return keys
+
+
+def _centres(start: float, stop: float, side: float) -> list[float]:
+    """Return centres of as few patches as cover a length, spread evenly from end to end."""
+    count = math.ceil((stop - start) / side - 1e-6)
+    if count <= 1:
+        return [(start + stop) / 2]
+    step = (stop - start - side) / (count - 1)
+    return [start + side / 2 + i * step for i in range(count)]

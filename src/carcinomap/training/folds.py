@@ -1,0 +1,212 @@
+"""Cross-validation by patient: a model for each fold, and scores on patients none had seen."""
+
+import csv
+import io
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from carcinomap.annotation import ClassScheme
+from carcinomap.cohort import Case, Cohort, PatchSource
+from carcinomap.cohort.folds import classes_of_one_fold, fold_cases
+from carcinomap.cohort.split import check_patients
+from carcinomap.errors import InputError
+from carcinomap.files import write_text
+from carcinomap.model import open_model
+from carcinomap.progress import progress
+from carcinomap.training import train
+from carcinomap.training.data import prepare
+from carcinomap.training.fold_results import Fold, FoldsResult
+from carcinomap.training.held_out import score_held_out
+from carcinomap.training.run import FREE_ON_RESUME, Run
+from carcinomap.training.settings import TrainingSettings
+
+LENGTH = {"steps", "epochs", "minutes"}
+
+
+def cross_validate(
+    cohort: Cohort,
+    output: str | Path,
+    folds: int,
+    settings: TrainingSettings | None = None,
+    scheme: ClassScheme | None = None,
+    *,
+    init: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> FoldsResult:
+    """Train one model for each fold of the patients, and score it on the fold.
+
+    The patients of a fold neither train its model nor choose the step that is kept: validation
+    is taken from the others, as in ``train``. Patients whom the cohort says to be test patients
+    take no part at all.
+
+    Args:
+        cohort: The cases.
+        output: Folder: the runs ``fold-1``, ``fold-2``, …, each with the maps of what it held
+            out; ``folds.csv``; ``scores.json``, ``report.html`` and ``folds.json`` at the end.
+        folds: How many.
+        settings: How each model is trained.
+        scheme: The classes; the cohort's own, or else BACH's four, where none are given.
+        init: Model file that every fold starts from, as in ``train``.
+        resume: Keep the folds that are finished, and go on with the others.
+        overwrite: Start anew where there is a cross-validation already.
+
+    Raises:
+        InputError: The cohort, the settings or the output folder cannot be used, or there are
+            fewer patients than folds.
+        CarcinomapError: A training fails, or not one slide could be scored.
+    """
+    settings = settings or TrainingSettings()
+    scheme = scheme or cohort.scheme or ClassScheme.default()
+    output = Path(output)
+    if settings.devices * settings.nodes > 1:
+        raise InputError(
+            "--folds trains its models one after the other in one process; use it with one device"
+        )
+    _check(output, resume, overwrite)
+    cases, numbers, notes = _deal(cohort, folds, settings, scheme)
+    if init is not None:
+        notes += _known_before(Path(init), cases)
+    _begin(output, folds, _table(cases, numbers), resume)
+    done = []
+    for number in range(1, folds + 1):
+        split = tuple(
+            replace(case, split="test" if its_fold == number else "")
+            for case, its_fold in zip(cases, numbers, strict=True)
+        )
+        held_out = tuple(case for case in split if case.split == "test")
+        with progress("cross-validation", folds, "folds") as advance:
+            advance(number - 1, f"fold {number} of {folds} holds out {len(held_out)} slides")
+        run = Run(output / f"fold-{number}")
+        others_learn = replace(cohort, cases=split, notes=())
+        told = _train(others_learn, run, settings, scheme, init, resume)
+        notes = [*notes, *(f"fold {number}: {note}" for note in told)]
+        maps = run.folder / "maps"
+        scores = score_held_out(run.model, held_out, maps, scheme, settings.device)
+        done.append(Fold(number, run.model, held_out, *scores))
+    result = FoldsResult.of(done, scheme, settings.seed, notes)
+    result.write(output)
+    return result
+
+
+def _check(output: Path, resume: bool, overwrite: bool) -> None:
+    """Raise InputError where the folder may not be written, before any work is done."""
+    single = Run(output)
+    if single.settings.exists() or single.model.exists():
+        raise InputError(f"{output}: holds the run of a single model; choose another --output")
+    table = output / "folds.csv"
+    if resume and not table.is_file():
+        raise InputError(f"{output}: nothing to resume, there is no {table.name}")
+    if not (resume or overwrite) and (table.exists() or _fold_folders(output)):
+        raise InputError(
+            f"{output}: there is a cross-validation already; go on with it by --resume, start "
+            "anew with --overwrite, or choose another --output"
+        )
+
+
+def _deal(
+    cohort: Cohort, folds: int, settings: TrainingSettings, scheme: ClassScheme
+) -> tuple[list[Case], tuple[int, ...], list[str]]:
+    """Return the cases that take part, undecided; the fold of each; and notes."""
+    check_patients(cohort.cases)
+    tests = {case.patient for case in cohort.cases if case.split == "test"}
+    taking_part = [case for case in cohort.cases if case.patient not in tests]
+    undecided = tuple(replace(case, split="") for case in taking_part)
+    data = prepare(replace(cohort, cases=undecided, notes=()), scheme, settings)
+    cases = [replace(case, split="") for case in data.cases]
+    # Where one patient is cut in two, a source stands on both sides; it is the same annotation.
+    sources = {source.case: source for source in (*data.training, *data.validation)}
+    areas = [_areas_mm2(source, scheme) for _, source in sorted(sources.items())]
+    numbers = fold_cases(cases, areas, folds, settings.seed)
+    notes = [*cohort.notes, *classes_of_one_fold(cases, areas, numbers)]
+    if any(case.split for case in taking_part):
+        notes.append("cross-validation holds every patient out once: train and val are not used")
+    return cases, numbers, notes
+
+
+def _areas_mm2(source: PatchSource, scheme: ClassScheme) -> dict[str, float]:
+    """Return the outlined area of every class but 0, which is wherever nothing is outlined."""
+    areas = source.annotations.areas(scheme)
+    return {name: areas[name] * source.mpp**2 / 1e6 for name in scheme.names[1:]}
+
+
+def _table(cases: Sequence[Case], numbers: Sequence[int]) -> str:
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["slide", "patient", "fold"])
+    for case, number in zip(cases, numbers, strict=True):
+        writer.writerow([case.name, case.patient, number])
+    return table.getvalue()
+
+
+def _begin(output: Path, folds: int, table: str, resume: bool) -> None:
+    """Clear away an earlier cross-validation, or make sure that the one to go on with fits.
+
+    Raises:
+        InputError: The folds to go on with are other ones, so that a model that is finished may
+            have learned from those it would be scored on.
+    """
+    path = output / "folds.csv"
+    if resume:
+        if path.read_text(encoding="utf-8") != table:
+            raise InputError(
+                f"{path}: not the folds that these slides, outlines, --folds and --seed give; "
+                "resume with what it was begun with, or start anew with --overwrite"
+            )
+        return
+    for folder in _fold_folders(output):
+        shutil.rmtree(folder)
+    for name in ("folds.json", "scores.json", "report.html"):
+        (output / name).unlink(missing_ok=True)
+    for number in range(1, folds + 1):
+        # All at once: a folder without a model says that the ensemble is not whole yet.
+        (output / f"fold-{number}").mkdir(parents=True)
+    write_text(path, table)
+
+
+def _fold_folders(output: Path) -> list[Path]:
+    return [path for path in output.glob("fold-*") if re.fullmatch(r"fold-\d+", path.name)]
+
+
+def _known_before(init: Path, cases: Sequence[Case]) -> list[str]:
+    """Return a note where the model to start from has learned from those it will be scored on."""
+    before = open_model(init).spec.training.get("patients", {})
+    known = {patient for split in ("train", "val") for patient in before.get(split, ())}
+    both = sorted(known & {case.patient for case in cases})
+    if not both:
+        return []
+    return [
+        f"{init} was trained with patients of the names {', '.join(both)}: if they are the same "
+        "ones, the scores out of fold are too good to be true"
+    ]
+
+
+def _train(
+    cohort: Cohort,
+    run: Run,
+    settings: TrainingSettings,
+    scheme: ClassScheme,
+    init: str | Path | None,
+    resume: bool,
+) -> tuple[str, ...]:
+    """Train the model of a fold, unless it is there; return what is to be said about it."""
+    if resume and _is_finished(run, settings, scheme):
+        return ()
+    # They were made by an earlier model, if there are any.
+    shutil.rmtree(run.folder / "maps", ignore_errors=True)
+    begun = resume and run.last.is_file()
+    again = {"resume": begun, "overwrite": not begun}
+    return train(cohort, run.folder, settings, scheme, init=init, **again).notes
+
+
+def _is_finished(run: Run, settings: TrainingSettings, scheme: ClassScheme) -> bool:
+    """Say whether a model is there and was trained in this way, and as long."""
+    if not run.model.is_file():
+        return False
+    spec = open_model(run.model).spec
+    before, asked = spec.training.get("settings", {}), settings.model_dump(mode="json")
+    same = {*before, *asked} - (FREE_ON_RESUME - LENGTH)
+    return spec.classes == scheme and all(before.get(key) == asked.get(key) for key in same)

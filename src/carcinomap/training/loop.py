@@ -1,0 +1,124 @@
+"""The training loop: Lightning's, with what goes along with it."""
+
+import logging
+import math
+import signal
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.data import DataLoader
+
+from carcinomap.annotation import ClassScheme
+from carcinomap.progress import progress
+from carcinomap.slide import View
+from carcinomap.training.averaging import RunningMean
+from carcinomap.training.batches import Division
+from carcinomap.training.data import TrainingData, training_loader, validation_loader
+from carcinomap.training.hard_negatives import HardNegatives
+from carcinomap.training.hardware import hardware
+from carcinomap.training.run import Run
+from carcinomap.training.settings import DEFAULT_STEPS, TrainingSettings
+from carcinomap.training.task import SegmentationTask
+from carcinomap.training.watch import BEST, Watch
+
+
+def length(settings: TrainingSettings, data: TrainingData, batch: int) -> int | None:
+    """Return the number of steps, or None where only the time limits them."""
+    if settings.steps is not None:
+        return settings.steps
+    if settings.epochs is not None:
+        patch_mm2 = (settings.patch * settings.mpp) ** 2 / 1e6
+        patches = data.tissue_mm2() / patch_mm2 * settings.epochs
+        return max(1, math.ceil(patches / batch))
+    return None if settings.minutes is not None else DEFAULT_STEPS
+
+
+def fit(
+    task: SegmentationTask,
+    data: TrainingData,
+    scheme: ClassScheme,
+    settings: TrainingSettings,
+    views: Sequence[View],
+    division: Division,
+    run: Run,
+    steps: int | None,
+    resume: bool,
+) -> Path:
+    """Run the training loop and return the best checkpoint.
+
+    One of Lightning's epochs is the time between two validations.
+    """
+    interval = settings.validate_every or max(1, min(200, (steps or 1000) // 10))
+
+    def now() -> tuple[int, int]:
+        return task.global_step, task.global_rank
+
+    def share() -> tuple[int, int]:
+        return task.global_rank, division.processes
+
+    training = training_loader(data, scheme, settings, views, division, interval, now)
+    part = division.batch // division.processes // division.parts
+    validation = validation_loader(data, scheme, settings, views, part, share)
+    checkpoint = partial(ModelCheckpoint, run.checkpoints, enable_version_counter=False)
+    best = checkpoint(run.best.stem, monitor=BEST, mode="max")
+    last = checkpoint(run.last.stem)  # its own: `save_last` is no newer than the best
+    with _quietly(), progress("training", steps, "steps") as advance:
+        watch = Watch(advance, run.failures, data.cases)
+        trainer = lightning.Trainer(
+            max_steps=-1 if steps is None else steps,
+            max_epochs=-1,
+            logger=TensorBoardLogger(run.logs, name="", version=""),
+            callbacks=[watch, *_callbacks(settings, training), best, last],
+            gradient_clip_val=settings.clip or None,
+            accumulate_grad_batches=division.parts,
+            num_sanity_val_steps=0,
+            log_every_n_steps=10,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            **hardware(settings),
+        )
+        try:
+            trainer.fit(
+                task,
+                training,
+                validation,
+                ckpt_path=run.last if resume else None,
+                weights_only=True,
+            )
+        except SystemExit as stop:
+            # Lightning turns Ctrl-C into an exit of its own and leaves the signal ignored.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from stop
+    return Path(best.best_model_path)
+
+
+def _callbacks(settings: TrainingSettings, training: DataLoader[Any]) -> Iterator[Callback]:
+    """Yield those that are asked for."""
+    if settings.ema:
+        yield RunningMean(settings.ema)
+    if settings.hard_negatives:
+        yield HardNegatives(training)
+    if settings.patience is not None:
+        yield EarlyStopping(BEST, mode="max", patience=settings.patience)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep Lightning's hints to its developers' users off the screen of ours."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,72 @@
+"""What a model file says of its training, and a run's folder of how it went."""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import lightning
+import torch
+
+from carcinomap.annotation import ClassScheme
+from carcinomap.training.data import TrainingData
+from carcinomap.training.settings import TrainingSettings
+from carcinomap.version import __version__
+
+
+def provenance(
+    data: TrainingData,
+    scheme: ClassScheme,
+    settings: TrainingSettings,
+    steps: int,
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """Return what is known of the data and of the way of training, as plain values.
+
+    Nothing in it depends on when or how fast: the same training gives the same bytes.
+
+    Args:
+        data: What it learned from.
+        scheme: The classes.
+        settings: How.
+        steps: Taken in all.
+        notes: What a user should know.
+    """
+    patients: dict[str, list[str]] = {}
+    slides: dict[str, int] = {}
+    for case in data.cases:
+        slides[case.split] = slides.get(case.split, 0) + 1
+        patients.setdefault(case.split, [])
+        if case.patient not in patients[case.split]:
+            patients[case.split].append(case.patient)
+    return {
+        "patients": {split: sorted(names) for split, names in sorted(patients.items())},
+        "slides": dict(sorted(slides.items())),
+        "annotated_mm2": data.annotated_mm2(scheme),
+        "tissue_mm2": round(data.tissue_mm2(), 4),
+        "notes": list(notes),
+        "settings": settings.model_dump(),
+        "steps": steps,
+        "fingerprints": {
+            case.name: hashlib.sha256(case.annotation.read_bytes()).hexdigest()
+            for case in data.cases
+            if case.annotation is not None
+        },
+        "libraries": {"torch": torch.__version__, "lightning": lightning.__version__},
+    }
+
+
+def summary(
+    scores: Mapping[str, Any], steps: int, seconds: float, notes: Sequence[str]
+) -> dict[str, Any]:
+    """Return what a run's folder says of how it went."""
+    return {
+        "carcinomap": __version__,
+        "torch": torch.__version__,
+        "lightning": lightning.__version__,
+        "steps": steps,
+        "seconds": round(seconds, 1),
+        "cores": os.cpu_count(),
+        "scores": dict(scores),
+        "notes": list(notes),
+    }

@@ -1,0 +1,90 @@
+"""A training that is stopped and goes on ends as one that never stopped, bit for bit."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from carcinomap.cohort import Cohort, read_cohort
+from carcinomap.training import TrainingSettings, train
+from carcinomap.training.watch import Watch
+
+SMALL = {"patch": 64, "batch": 2, "validation_patches": 4, "pretrained": False, "workers": 0}
+
+
+@pytest.fixture(scope="module")
+def cohort(made_slides: Path) -> Cohort:
+    return read_cohort(made_slides)
+
+
+def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a training end, as with Ctrl-C, when it has taken a step."""
+    original = Watch.on_train_batch_end
+
+    def stopped(self, trainer, task, *rest):
+        original(self, trainer, task, *rest)
+        if task.global_step == step:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Watch, "on_train_batch_end", stopped)
+
+
+def same(one: object, other: object) -> bool:
+    """Compare what a checkpoint holds."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return torch.equal(one, other)
+    return one == other
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        # Dropout in the network, a batch in parts, and places that depend on the weights.
+        {
+            **{"architecture": "deeplabv3plus", "accumulate": 2, "batch": 4},
+            **{"hard_negatives": 0.5, "learning_rate": 1e-5, "seed": 1},
+        },
+    ],
+)
+def test_stopped_and_resumed_equals_never_stopped(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
+) -> None:
+    settings = TrainingSettings(**{**SMALL, **changes}, steps=6, validate_every=2)
+    whole = train(cohort, tmp_path / "whole", settings)
+    with monkeypatch.context() as patch:
+        stop_at(3, patch)  # one step after the checkpoint, which is taken again
+        with pytest.raises(KeyboardInterrupt):
+            train(cohort, tmp_path / "parts", settings)
+    assert not (tmp_path / "parts" / "model.safetensors").exists()
+    parts = train(cohort, tmp_path / "parts", settings, resume=True)
+    assert parts.model.read_bytes() == whole.model.read_bytes()
+    last = [
+        torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)
+        for name in ("whole", "parts")
+    ]
+    assert [one["global_step"] for one in last] == [6, 6]
+    for part in ("state_dict", "current_model_state", "optimizer_states", "scores"):
+        assert same(last[0][part], last[1][part]), part
+    if settings.hard_negatives:
+        (places,) = (state for name, state in last[0]["callbacks"].items() if "Hard" in name)
+        assert places["places"]
+        assert places in last[1]["callbacks"].values()
+
+
+def test_the_clock_of_a_resumed_run_goes_on(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = TrainingSettings(**SMALL, minutes=60, validate_every=2)
+    with monkeypatch.context() as patch:
+        stop_at(3, patch)
+        with pytest.raises(KeyboardInterrupt):
+            train(cohort, tmp_path, settings)
+    spent = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["seconds"]
+    assert spent > 0
+    shorter = settings.model_copy(update={"minutes": spent / 60})
+    assert train(cohort, tmp_path, shorter, resume=True).steps == 3  # no time was left
