@@ -60,10 +60,10 @@ def main():
 def _work(options, deadline):
     if options.part == "ablation":
         chosen = options.only or list(ABLATIONS)
-        recipes = [Recipe("ours", ABLATIONS[name] | dict(options.set)) for name in chosen]
+        recipes = [Recipe.of("ours", dict(options.set) | ABLATIONS[name]) for name in chosen]
         glas.show(options, recipes, [options.fold], deadline)
         return
-    recipes = [Recipe(name, RECIPES[name] | dict(options.set)) for name in options.recipe]
+    recipes = [Recipe.of(name, dict(options.set)) for name in options.recipe]
     if options.part == "glas":
         glas.show(options, recipes, options.fold, deadline)
     else:

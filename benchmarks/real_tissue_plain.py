@@ -16,6 +16,10 @@ from carcinomap.annotation import IGNORE
 from carcinomap.files import atomic_path
 from carcinomap.model import Model, ModelSpec, build_network, save_model
 
+# The settings that this loop heeds, besides the training's length.
+HEEDED = frozenset(
+    {"encoder", "pretrained", "mpp", "patch", "batch", "learning_rate", "weight_decay", "seed"}
+)
 KEEP_EVERY = 50  # steps
 WARM_UP = 0.3  # share of the training; with the next two what PyTorch's OneCycleLR has
 START = 1 / 25
@@ -25,11 +29,7 @@ FINISH = 1e-4 / 25
 def train_plain(task, settings, target, resume):
     """Train to the end, from the last checkpoint if asked to; return the steps and no scores."""
     torch.manual_seed(settings.seed)
-    network = build_network(
-        settings.architecture, settings.encoder, len(task.scheme), settings.pretrained
-    )
-    if len(network.scales) > 1:
-        raise ValueError("the plain recipe has one view")
+    network = build_network("unet", settings.encoder, len(task.scheme), settings.pretrained)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module = network.module.to(device, memory_format=torch.channels_last).train()
     optimiser = torch.optim.AdamW(
@@ -50,7 +50,7 @@ def train_plain(task, settings, target, resume):
         optimiser.step()
         step += 1
         if step % KEEP_EVERY == 0:
-            print(f"step {step}: loss {float(loss):.3f}", flush=True)
+            print(f"step {step}: loss {loss.item():.3f}", flush=True)
             _keep(checkpoint, module, optimiser, settings, step)
     spec = ModelSpec(
         architecture=network.architecture,

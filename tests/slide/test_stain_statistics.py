@@ -1,3 +1,4 @@
+import contextlib
 import json
 
 import numpy as np
@@ -35,14 +36,14 @@ def test_finds_the_stains_that_the_tissue_was_made_with(stain):
 
 
 def test_a_large_slide_is_sampled_and_says_the_same():
-    slide = stained_slide(PURPLE, rows=1600, columns=1600)
+    slide = stained_slide(PURPLE, rows=1200, columns=1240)
     reads = []
     read = slide.read
     slide.read = lambda *window: reads.append(window) or read(*window)
     found = statistics_of(slide, find_tissue(slide))
     assert WINDOWS / 2 < len(reads) <= WINDOWS + 2  # the slide's glass and tissue, once each
     assert degrees(found.haematoxylin, PURPLE.haematoxylin) < 2
-    assert found == statistics_of(stained_slide(PURPLE, rows=1600, columns=1600))
+    assert found == statistics_of(stained_slide(PURPLE, rows=1200, columns=1240))
 
 
 @pytest.mark.parametrize("ink", INKS)
@@ -132,10 +133,9 @@ ANYTHING = st.recursive(
 @settings(max_examples=60)
 @given(st.sampled_from(sorted(PINK.to_dict())), ANYTHING)
 def test_whatever_stands_there_is_statistics_or_an_input_error(key, value):
-    try:
-        StainStatistics.from_dict(changed(key, value))
-    except InputError as error:
-        assert str(error).startswith("stain statistics: ")
+    with contextlib.suppress(InputError):
+        found = StainStatistics.from_dict(changed(key, value))
+        assert StainStatistics.from_dict(found.to_dict()) == found
 
 
 def test_real_slides_have_two_stains(real_data):

@@ -1,7 +1,5 @@
 import pytest
 
-from carcinomap.errors import InputError
-from carcinomap.training.hardware import hardware
 from carcinomap.training.settings import TrainingSettings
 from carcinomap.training.task import FINISH, START, WARM_UP, schedule
 
@@ -19,16 +17,3 @@ def test_rate_rises_then_falls():
 def test_one_length():
     with pytest.raises(ValueError, match="not both"):
         TrainingSettings(steps=5, epochs=2)
-
-
-@pytest.mark.parametrize("device", ["gpu", "cuda:x", "tpu", ""])
-def test_unknown_device(device):
-    with pytest.raises(InputError, match="not 'auto', 'cpu'"):
-        hardware(TrainingSettings(device=device))
-
-
-def test_cuda_where_there_is_none(monkeypatch):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(InputError, match="use 'cpu'"):
-        hardware(TrainingSettings(device="cuda"))
-    assert hardware(TrainingSettings())["accelerator"] == "cpu"

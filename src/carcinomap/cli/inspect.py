@@ -6,15 +6,21 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from carcinomap.annotation import ANNOTATION_SUFFIXES, ClassScheme
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Common, Outcome
 from carcinomap.cohort import describe_annotation, describe_slide, why_no_annotation
 from carcinomap.errors import CarcinomapError
+from carcinomap.model.card import card, caveats, printable
 from carcinomap.slide import find_slides, is_slide_file
+from carcinomap.training import TrainingSettings
+
+Description = tuple[dict[str, Any], RenderableType]
+"""Of one file: for ``--json``, and for people."""
 
 
 def inspect(
@@ -41,9 +47,12 @@ def inspect(
     scheme = read_classes(classes)
     paths = [file for path in files for file in ([path] if _is_zarr(path) else find_slides(path))]
 
-    def look(path: Path) -> dict[str, Any] | CarcinomapError:
+    def look(path: Path) -> Description | CarcinomapError:
         try:
-            return _describe(path, scheme, mpp, pictures)
+            if path.suffix.lower() in (".safetensors", ".onnx"):
+                return _describe_model(path)
+            data = {"file": str(path), **_describe(path, scheme, mpp, pictures)}
+            return data, _table(path, data)
         except CarcinomapError as error:
             return error
 
@@ -52,34 +61,58 @@ def inspect(
     errors = [one for one in found if isinstance(one, CarcinomapError)]
     if errors and len(paths) == 1:
         raise errors[0]
-    data = [
-        {"file": str(path), "error": str(one)} if isinstance(one, CarcinomapError) else one
+    described = [
+        _failed(path, one) if isinstance(one, CarcinomapError) else one
         for path, one in zip(paths, found, strict=True)
     ]
-    tables = Group(*(_table(path, one) for path, one in zip(paths, data, strict=True)))
-    return Outcome(data[0] if len(data) == 1 else data, tables, failed=bool(errors))
+    data = [one for one, _ in described]
+    text = Group(*(shown for _, shown in described))
+    return Outcome(data[0] if len(data) == 1 else data, text, failed=bool(errors))
+
+
+def _failed(path: Path, error: CarcinomapError) -> Description:
+    data = {"file": str(path), "error": str(error)}
+    return data, _table(path, data)
+
+
+def _describe_model(path: Path) -> Description:
+    """Say all that a model file knows; to people as its card."""
+    from carcinomap.model import load_model  # noqa: PLC0415 - PyTorch takes seconds
+
+    model = load_model(path)
+    data = {
+        "file": str(path),
+        **json.loads(model.spec.to_json()),
+        "fingerprint": model.fingerprint,
+        "caveats": caveats(model.spec),
+    }
+    sections = card(model.spec, model.fingerprint, TrainingSettings().model_dump())
+    table = _empty_table(path)
+    for section in sections:
+        for number, (key, value) in enumerate(section.rows):
+            last = number == len(section.rows) - 1
+            title = section.title if number == 0 else ""
+            cells = (title, f"{key}: {value}" if key else value)
+            table.add_row(*map(Text, cells), end_section=last)
+    return data, table
 
 
 def _describe(
     path: Path, scheme: ClassScheme | None, mpp: float | None, pictures: Path | None
 ) -> dict[str, Any]:
     """Say what a file is, by its name, and what is in it."""
-    if path.suffix.lower() in (".safetensors", ".onnx"):
-        from carcinomap.model import load_model  # noqa: PLC0415
-
-        return {"file": str(path), **json.loads(load_model(path).spec.to_json())}
     if _is_zarr(path):
         from carcinomap.segmentation.describe import describe_planes  # noqa: PLC0415
 
-        return {"file": str(path), **describe_planes(path)}
+        return describe_planes(path)
     paints_classes = not is_slide_file(path) or why_no_annotation(path) is None
     if path.name.endswith(".ome.tif") and paints_classes:
         from carcinomap.segmentation.describe import describe_class_map  # noqa: PLC0415
 
-        return {"file": str(path), **describe_class_map(path)}
+        return describe_class_map(path)
     if path.suffix.lower() in ANNOTATION_SUFFIXES and paints_classes:
-        return {"file": str(path), **describe_annotation(path, scheme, mpp)}
-    return {"file": str(path), **describe_slide(path, scheme, mpp, pictures)}
+        return describe_annotation(path, scheme, mpp)
+    return describe_slide(path, scheme, mpp, pictures)
 
 
 def _is_zarr(path: Path) -> bool:
@@ -88,12 +121,18 @@ def _is_zarr(path: Path) -> bool:
 
 
 def _table(path: Path, data: dict[str, Any]) -> Table:
-    table = Table(title=str(path), title_justify="left", show_header=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
+    table = _empty_table(path)
     for key, value in data.items():
         if key != "file":
-            table.add_row(key.replace("_", " "), _cell(value))
+            lines = _cell(value).splitlines()
+            table.add_row(key.replace("_", " "), Text("\n".join(map(printable, lines))))
+    return table
+
+
+def _empty_table(path: Path) -> Table:
+    table = Table(title=Text(printable(str(path))), title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
     return table
 
 

@@ -20,7 +20,9 @@ def segment(
     slides: Annotated[list[Path], typer.Argument(help="Slides, folders of slides, or patterns.")],
     model: Annotated[
         list[Path],
-        typer.Option("--model", "-m", help="Model file; several of them are averaged."),
+        typer.Option(
+            "--model", "-m", help="Model file, or folder of a run; several models are averaged."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the maps.")],
     settings: SegmentationSettings,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from carcinomap.annotation import ClassScheme
     from carcinomap.cohort import Cohort, WrittenTiles
 
+
 def tiles(
     cohort: Annotated[
         Path, typer.Argument(help="Folder of slides with annotations beside them, or a CSV table.")

@@ -1,9 +1,11 @@
 """``carcinomap train``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Group
+from rich.text import Text
 
 from carcinomap.cli.annotation_options import (
     AnnotationsOption,
@@ -14,6 +16,10 @@ from carcinomap.cli.annotation_options import (
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Outcome
 from carcinomap.training import TrainingSettings
+
+if TYPE_CHECKING:
+    from carcinomap.training import TrainingResult
+    from carcinomap.training.fold_results import FoldsResult
 
 
 def train(
@@ -26,6 +32,10 @@ def train(
     annotations: AnnotationsOption = None,
     roi: RoiOption = None,
     even_odd_holes: EvenOddHolesOption = False,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Train so many models, each scored on patients it never saw."),
+    ] = None,
     init: Annotated[
         Path | None,
         typer.Option(help="Model file to start from; its classes may be others."),
@@ -37,24 +47,27 @@ def train(
 
     Example: `carcinomap train SLIDES/ --output runs/first`
 
-    SLIDES/ holds NAME.svs with NAME.xml, or annotations of any other kind. The model is
-    runs/first/model.safetensors; watch with `tensorboard --logdir runs/first/logs`.
+    SLIDES/ holds NAME.svs with NAME.xml, or annotations of any other kind, or tiles with
+    train_feature/ and train_label/. The model is runs/first/model.safetensors; watch with
+    `tensorboard --logdir runs/first/logs`.
     """
     from carcinomap.cohort import read_cohort  # noqa: PLC0415
     from carcinomap.training import train as train_model  # noqa: PLC0415
+    from carcinomap.training.folds import cross_validate  # noqa: PLC0415
     from carcinomap.training.hardware import is_first_process  # noqa: PLC0415
 
-    result = train_model(
-        read_cohort(cohort, annotations, even_odd_holes),
-        output,
-        settings,
-        with_roi(read_classes(classes), roi),
-        init=init,
-        resume=resume,
-        overwrite=overwrite,
-    )
+    found = read_cohort(cohort, annotations, even_odd_holes)
+    scheme = with_roi(read_classes(classes) or found.scheme, roi)
+    again: dict[str, Any] = {"init": init, "resume": resume, "overwrite": overwrite}
+    if folds is not None:
+        return _of_folds(cross_validate(found, output, folds, settings, scheme, **again), output)
+    result = train_model(found, output, settings, scheme, **again)
     if not is_first_process():
         raise typer.Exit  # the first one tells
+    return _of_one(result)
+
+
+def _of_one(result: "TrainingResult") -> Outcome:
     data = {"model": str(result.model), "steps": result.steps, "scores": dict(result.scores)}
     iou = ", ".join(f"{name} {value:.3f}" for name, value in result.scores["iou"].items())
     text = (
@@ -62,3 +75,17 @@ def train(
         f"at step {result.scores['step']} ({iou})\n{result.model}"
     )
     return Outcome(data, text, notes=result.notes)
+
+
+def _of_folds(result: "FoldsResult", output: Path) -> Outcome:
+    from carcinomap.evaluation import score_table  # noqa: PLC0415
+
+    low, high = result.intervals["mean_iou"]
+    said = Text(
+        f"{len(result.folds)} folds; mean IoU of patients none had seen "
+        f"{result.scores.confusion.mean_iou:.3f} (95 % {low:.3f} to {high:.3f})\n"
+        f"{output / 'report.html'}"
+    )
+    data = {"models": [str(model) for model in result.models], **result.to_dict()}
+    text = Group(score_table(result.scores), said)
+    return Outcome(data, text, bool(result.scores.failures), result.notes)

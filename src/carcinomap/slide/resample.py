@@ -45,9 +45,10 @@ def weights(
     overlap = np.minimum(end[:, None], (source + 1) * QUANTA) - np.maximum(
         begin[:, None], source * QUANTA
     )
-    row, column = np.nonzero(overlap > 0)
+    there = overlap > 0
+    ends = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
     return csr_array(
-        (overlap[row, column].astype(dtype), (row, source[row, column] - first)),
+        (overlap[there].astype(dtype), source[there] - first, ends),
         shape=(len(begin), stop - first),
     )
 

@@ -124,6 +124,20 @@ def _areas_mm2(source: PatchSource, scheme: ClassScheme) -> dict[str, float]:
     return {name: area * source.mpp**2 / 1e6 for name, area in areas.items()}
 
 
+def sampler_of(
+    data: TrainingData, scheme: ClassScheme, settings: TrainingSettings, view: View
+) -> PatchSampler:
+    """Return what draws the places to train on."""
+    sampling = Sampling(
+        slides=settings.sample_slides,
+        polygons=settings.sample_polygons,
+        background=settings.background,
+        hard=settings.hard_negatives,
+        scale_jitter=settings.scale_jitter,
+    )
+    return PatchSampler(data.training, scheme, view, settings.seed, sampling)
+
+
 def training_loader(
     data: TrainingData,
     scheme: ClassScheme,
@@ -138,14 +152,7 @@ def training_loader(
     Where a strip of each slide validates, no patch touches it. A wider view beside the patch may:
     it shows tissue there, as it will to whoever uses the model, but no label.
     """
-    sampling = Sampling(
-        slides=settings.sample_slides,
-        polygons=settings.sample_polygons,
-        background=settings.background,
-        hard=settings.hard_negatives,
-        scale_jitter=settings.scale_jitter,
-    )
-    sampler = PatchSampler(data.training, scheme, views[0], settings.seed, sampling)
+    sampler = sampler_of(data, scheme, settings, views[0])
     workers = worker_count(settings)
     return DataLoader(
         PatchDataset(data.cases, {s.case: s for s in data.training}, scheme, views, teaching=True),

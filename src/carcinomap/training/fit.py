@@ -60,7 +60,7 @@ def train(
         cohort: The cases.
         output: Folder of the run; ``model.safetensors`` in it is the best model.
         settings: How to train.
-        scheme: The classes; BACH's four where none are given.
+        scheme: The classes; the cohort's own, or else BACH's four, where none are given.
         init: Model file to start from, of the same kind of network; its classes may be others.
         resume: Go on with the run in ``output``.
         overwrite: Start anew where there is one already.
@@ -70,7 +70,7 @@ def train(
         CarcinomapError: The loss is not finite any more.
     """
     settings = settings or TrainingSettings()
-    scheme = scheme or ClassScheme.default()
+    scheme = scheme or cohort.scheme or ClassScheme.default()
     started = time.time()
     hardware(settings)  # before any work is done
     run = Run(Path(output))

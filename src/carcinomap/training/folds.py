@@ -20,7 +20,7 @@ from carcinomap.training import train
 from carcinomap.training.data import prepare
 from carcinomap.training.fold_results import Fold, FoldsResult
 from carcinomap.training.held_out import score_held_out
-from carcinomap.training.run import FREE_ON_RESUME, Run
+from carcinomap.training.run import FOLDS, FREE_ON_RESUME, Run
 from carcinomap.training.settings import TrainingSettings
 
 LENGTH = {"steps", "epochs", "minutes"}
@@ -83,7 +83,8 @@ def cross_validate(
         run = Run(output / f"fold-{number}")
         others_learn = replace(cohort, cases=split, notes=())
         told = _train(others_learn, run, settings, scheme, init, resume)
-        notes = [*notes, *(f"fold {number}: {note}" for note in told)]
+        # What is known of the slides was said of all of them at the start.
+        notes += [f"fold {number}: {note}" for note in told if note not in notes]
         maps = run.folder / "maps"
         scores = score_held_out(run.model, held_out, maps, scheme, settings.device)
         done.append(Fold(number, run.model, held_out, *scores))
@@ -97,7 +98,7 @@ def _check(output: Path, resume: bool, overwrite: bool) -> None:
     single = Run(output)
     if single.settings.exists() or single.model.exists():
         raise InputError(f"{output}: holds the run of a single model; choose another --output")
-    table = output / "folds.csv"
+    table = output / FOLDS
     if resume and not table.is_file():
         raise InputError(f"{output}: nothing to resume, there is no {table.name}")
     if not (resume or overwrite) and (table.exists() or _fold_folders(output)):
@@ -115,13 +116,13 @@ def _deal(
     tests = {case.patient for case in cohort.cases if case.split == "test"}
     taking_part = [case for case in cohort.cases if case.patient not in tests]
     undecided = tuple(replace(case, split="") for case in taking_part)
-    data = prepare(replace(cohort, cases=undecided, notes=()), scheme, settings)
+    data = prepare(replace(cohort, cases=undecided), scheme, settings)
     cases = [replace(case, split="") for case in data.cases]
     # Where one patient is cut in two, a source stands on both sides; it is the same annotation.
     sources = {source.case: source for source in (*data.training, *data.validation)}
     areas = [_areas_mm2(source, scheme) for _, source in sorted(sources.items())]
     numbers = fold_cases(cases, areas, folds, settings.seed)
-    notes = [*cohort.notes, *classes_of_one_fold(cases, areas, numbers)]
+    notes = [*data.notes, *classes_of_one_fold(cases, areas, numbers)]
     if any(case.split for case in taking_part):
         notes.append("cross-validation holds every patient out once: train and val are not used")
     return cases, numbers, notes
@@ -149,7 +150,7 @@ def _begin(output: Path, folds: int, table: str, resume: bool) -> None:
         InputError: The folds to go on with are other ones, so that a model that is finished may
             have learned from those it would be scored on.
     """
-    path = output / "folds.csv"
+    path = output / FOLDS
     if resume:
         if path.read_text(encoding="utf-8") != table:
             raise InputError(
@@ -194,7 +195,7 @@ def _train(
 ) -> tuple[str, ...]:
     """Train the model of a fold, unless it is there; return what is to be said about it."""
     if resume and _is_finished(run, settings, scheme):
-        return ()
+        return tuple(open_model(run.model).spec.training.get("notes", ()))
     # They were made by an earlier model, if there are any.
     shutil.rmtree(run.folder / "maps", ignore_errors=True)
     begun = resume and run.last.is_file()

@@ -113,12 +113,14 @@ def _callbacks(settings: TrainingSettings, training: DataLoader[Any]) -> Iterato
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Keep Lightning's hints to its developers' users off the screen of ours."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

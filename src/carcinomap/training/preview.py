@@ -5,13 +5,13 @@ from pathlib import Path
 from PIL import Image
 
 from carcinomap.annotation import ClassScheme
-from carcinomap.cohort import Cohort, PatchSampler, Sampling
+from carcinomap.cohort import Cohort
 from carcinomap.errors import InputError
 from carcinomap.files import atomic_path
 from carcinomap.slide import View
 from carcinomap.training.augmentation import Changes, Variation, draw, varied
 from carcinomap.training.augmentation.extremes import extremes
-from carcinomap.training.data import prepare
+from carcinomap.training.data import prepare, sampler_of
 from carcinomap.training.dataset import Patch, PatchDataset
 from carcinomap.training.settings import TrainingSettings
 from carcinomap.training.sheet import Panel, Row, draw_sheet
@@ -42,7 +42,7 @@ def contact_sheet(
     """
     data = prepare(cohort, scheme, settings)
     view = View(settings.mpp, settings.patch)
-    sampler = PatchSampler(data.training, scheme, view, settings.seed, _sampling(settings))
+    sampler = sampler_of(data, scheme, settings, view)
     sources = {source.case: source for source in data.training}
     dataset = PatchDataset(data.cases, sources, scheme, [view], teaching=True)
     variation = Variation.of(settings)
@@ -74,15 +74,6 @@ def write(sheet: Image.Image, path: str | Path) -> None:
         raise InputError(f"{path}: a picture's name ends with {', '.join(SUFFIXES)}")
     with atomic_path(path) as temporary:
         sheet.save(temporary)
-
-
-def _sampling(settings: TrainingSettings) -> Sampling:
-    return Sampling(
-        slides=settings.sample_slides,
-        polygons=settings.sample_polygons,
-        background=settings.background,
-        scale_jitter=settings.scale_jitter,
-    )
 
 
 def _panel(patch: Patch, changes: Changes) -> Panel:

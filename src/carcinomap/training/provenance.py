@@ -2,16 +2,20 @@
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import lightning
 import torch
 
 from carcinomap.annotation import ClassScheme
+from carcinomap.slide import Slide
+from carcinomap.slide.stain import typical_stain
 from carcinomap.training.data import TrainingData
 from carcinomap.training.settings import TrainingSettings
 from carcinomap.version import __version__
+
+STAINED = 16  # slides whose colours are measured, spread over those that teach
 
 
 def provenance(
@@ -44,6 +48,7 @@ def provenance(
         "slides": dict(sorted(slides.items())),
         "annotated_mm2": data.annotated_mm2(scheme),
         "tissue_mm2": round(data.tissue_mm2(), 4),
+        "stain": _stain(data),
         "notes": list(notes),
         "settings": settings.model_dump(),
         "steps": steps,
@@ -54,6 +59,21 @@ def provenance(
         },
         "libraries": {"torch": torch.__version__, "lightning": lightning.__version__},
     }
+
+
+def _stain(data: TrainingData) -> dict[str, Any] | None:
+    """Return the colours of the slides that taught, to which others can be brought."""
+    sources = data.training
+    some = [sources[i * len(sources) // STAINED] for i in range(STAINED)]
+    cases = dict.fromkeys(source.case for source in some)
+    found = typical_stain(_slides(data, cases))
+    return None if found is None else found.to_dict()
+
+
+def _slides(data: TrainingData, cases: Iterable[int]) -> Iterator[Slide]:
+    for case in cases:
+        with data.cases[case].open_slide() as slide:
+            yield slide
 
 
 def summary(

@@ -17,6 +17,9 @@ from carcinomap.errors import InputError
 from carcinomap.files import write_text
 from carcinomap.training.settings import TrainingSettings
 
+FOLDS = "folds.csv"
+"""Where a cross-validation says who is in which fold."""
+
 # What may differ when a run goes on: how long, and on what machine.
 FREE_ON_RESUME = {"steps", "epochs", "minutes", "device", "devices", "nodes", "workers"}
 
@@ -83,6 +86,11 @@ class Run:
         """
         if resume:
             self._check_resumable(_recorded(settings, scheme))
+        elif (self.folder / FOLDS).exists():
+            raise InputError(
+                f"{self.folder}: there is a cross-validation, whose models another one beside them "
+                "would hide; choose another --output"
+            )
         elif not overwrite and (self.settings.exists() or self.model.exists()):
             raise InputError(
                 f"{self.folder}: there is a training run already; go on with it by --resume, "

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -207,6 +208,6 @@ class _Sheet:
         return sheet
 
 
-def _any_letter() -> warnings.catch_warnings[None]:
+def _any_letter() -> AbstractContextManager[object]:
     """Return a context in which a letter that the font lacks is a box, and no warning."""
     return warnings.catch_warnings(action="ignore", category=UserWarning)

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sampled_sources import HALF, LARGE, MPP, SCHEME, SMALL, VIEW, keys, source
+from sampled_sources import HALF, LARGE, SCHEME, SMALL, VIEW, keys, source
 
 from carcinomap.cohort import Block, HardPlaces, PatchSampler, Sampling
 from carcinomap.errors import InputError
@@ -162,7 +162,15 @@ def test_nothing_to_draw():
 def test_no_room_beside_validation_is_told():
     everywhere = source(LARGE).restricted(outside=Block(0, 0, 4000, 4000))
     with pytest.raises(InputError, match="smaller --patch"):
-        PatchSampler([everywhere], SCHEME, VIEW, 0).key(0, 0)
+        PatchSampler([everywhere], SCHEME, VIEW, 0)
+
+
+def test_where_larger_patches_find_no_room_they_are_not_magnified():
+    narrow = source(LARGE).restricted(outside=Block(0, 0, 4000 - 2.1 * HALF, 4000))
+    sampler = PatchSampler([narrow], SCHEME, VIEW, 0, Sampling(scale_jitter=0.5))
+    scales = [key.scale for key in keys(sampler, 5)]
+    assert max(scales) <= 1.05
+    assert 1.0 in scales
 
 
 def test_strip_beside_validation_is_drawn_from_whatever_the_scale():
@@ -170,4 +178,3 @@ def test_strip_beside_validation_is_drawn_from_whatever_the_scale():
     strip = source(LARGE).restricted(outside=Block(0, 0, 4000 - 2.5 * HALF, 4000))
     sampler = PatchSampler([strip], SCHEME, VIEW, 0, Sampling(scale_jitter=0.2))
     assert all(key.x - HALF * key.scale >= strip.outside.right for key in keys(sampler, 5))
-    assert strip.mpp == MPP

@@ -55,7 +55,7 @@ def test_tissue_is_spread_over_slides_as_asked():
     assert equally[1] == pytest.approx(1 / 2, abs=0.05)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.floats(0, 1))
 def test_background_has_its_share_and_the_outlined_classes_equal_ones(background):
     slide = source(LARGE, SMALL, NORMAL)

@@ -15,7 +15,7 @@ from carcinomap.cohort.sampling.weighted import Weighted
 from carcinomap.cohort.sources import PatchSource
 from carcinomap.slide import View
 
-GROUPS = 10
+GROUPS = 5
 TRIES = 20  # in a group of places, before another is drawn
 
 
@@ -49,7 +49,7 @@ def kinds_of(
 ) -> tuple[Kind, ...]:
     """Return the kinds there are in some sources; ``sampling`` says how large their shares are."""
     outlined = outlines_by_class(sources, scheme, view)
-    tissue = bare_tissue(sources, scheme)
+    tissue = bare_tissue(sources, scheme, view)
     weights = {index: sum(o.weight for o in outlines) for index, outlines in outlined.items()}
     shares, of_tissue = _shares(weights, sum(t.weight for t in tissue), sampling.background)
     kinds = [

@@ -34,7 +34,7 @@ class PatchSampler:
         sampling: How the places are drawn.
 
     Raises:
-        InputError: There is neither tissue nor a region in the sources.
+        InputError: There is no tissue in the sources, or no patch may be centred on it.
     """
 
     def __init__(
@@ -51,8 +51,10 @@ class PatchSampler:
         self._seed = seed
         self._sampling = sampling or Sampling()
         self._plain = kinds_of(sources, scheme, view, self._sampling)
+        if not any(source.tissue.area_mm2 for source in sources):
+            raise InputError("no tissue to take patches from")
         if not self._plain:
-            raise InputError("no tissue and no outlined region to take patches from")
+            raise self._no_room()
         self.hard_places = HardPlaces()
 
     @property
@@ -75,18 +77,16 @@ class PatchSampler:
         """Return the key of one sample of one step.
 
         Raises:
-            InputError: No patch can be placed where patches may lie.
+            InputError: No patch finds room.
         """
         random = np.random.default_rng((self._seed, step, sample))
         scale = round((1 + self._sampling.scale_jitter) ** random.uniform(-1, 1), 4)
         orientation = int(random.integers(8))
-        key = self._draw(random, self._kinds, self._sampling.jitter, orientation, scale)
-        if key is None:
-            raise InputError(
-                f"no room for patches of {self._view.size} pixels at {self._view.mpp:g} mpp on "
-                "the tissue beside the part that validates; take a smaller --patch"
-            )
-        return key
+        for fitting in (scale, 1.0):  # in a narrow place, only the latter may find room
+            key = self._draw(random, self._kinds, self._sampling.jitter, orientation, fitting)
+            if key is not None:
+                return key
+        raise self._no_room()
 
     def batch(self, step: int, size: int) -> list[PatchKey]:
         """Return the keys of one step."""
@@ -106,6 +106,12 @@ class PatchSampler:
         )
         drawn = (self._draw(random, kinds, 0.0) for random in randoms)
         return [key for key in drawn if key is not None]
+
+    def _no_room(self) -> InputError:
+        return InputError(
+            f"no room for patches of {self._view.size} pixels at {self._view.mpp:g} mpp on the "
+            "tissue beside the part that validates; take a smaller --patch"
+        )
 
     def _draw(
         self,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from carcinomap.annotation import Area, ClassScheme, Window
 from carcinomap.cohort.sampling.place import Place
-from carcinomap.cohort.sources import PatchSource
+from carcinomap.cohort.sources import Block, PatchSource
+from carcinomap.slide import View
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,16 @@ class BareTissue(Place):
         return super().holds(x, y) and not shapely.contains_xy(self.outlined, x, y).any()
 
 
-def bare_tissue(sources: Sequence[PatchSource], scheme: ClassScheme) -> list[BareTissue]:
-    """Return the tissue of all slides that have any, weighed by its area in µm²."""
+def bare_tissue(
+    sources: Sequence[PatchSource], scheme: ClassScheme, view: View
+) -> list[BareTissue]:
+    """Collect such tissue where a patch may be centred; weighed by its area in µm²."""
     found = []
     for source in sources:
         polygons = source.annotations.polygons(scheme)
         outlined = tuple(area for index, area in polygons if index == 0)
-        mask = _bare(source, scheme, outlined)
+        mask = _unlabelled(source, scheme, outlined)
+        mask &= _allowed(source, view.size * view.mpp / source.mpp / 2)
         rows = np.cumsum(mask.sum(axis=1))
         if rows[-1]:
             shapely.prepare(outlined)
@@ -58,10 +63,32 @@ def bare_tissue(sources: Sequence[PatchSource], scheme: ClassScheme) -> list[Bar
     return found
 
 
-def _bare(source: PatchSource, scheme: ClassScheme, outlined: Sequence[Area]) -> NDArray[np.bool_]:
+def _unlabelled(
+    source: PatchSource, scheme: ClassScheme, outlined: Sequence[Area]
+) -> NDArray[np.bool_]:
     """Return the pixels of a tissue mask whose centres nobody outlined."""
     rows, columns = source.tissue.shape
     cell = source.tissue.mpp / source.mpp
     label = source.annotations.label_image(0, 0, columns, rows, cell, scheme)
     class_0 = Window(0, 0, columns, rows, cell).draw((area, 1) for area in outlined)
     return np.asarray(source.tissue.mask & (label == 0) & (class_0 == 0))
+
+
+def _allowed(source: PatchSource, half: float) -> NDArray[np.bool_]:
+    """Return the pixels of a tissue mask where the source allows a patch."""
+    rows, columns = source.tissue.shape
+    cell = source.tissue.mpp / source.mpp
+    x, y = (np.arange(columns) + 0.5) * cell, (np.arange(rows) + 0.5) * cell
+    mask = np.ones((rows, columns), bool)
+    if source.inside is not None:
+        mask &= _in_block(source.inside.grown(-half), x, y)
+    if source.outside is not None:
+        mask &= ~_in_block(source.outside.grown(half), x, y)
+    return mask
+
+
+def _in_block(
+    block: Block, x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]
+) -> NDArray[np.bool_]:
+    down, across = (y >= block.top) & (y < block.bottom), (x >= block.left) & (x < block.right)
+    return np.asarray(down[:, None] & across)

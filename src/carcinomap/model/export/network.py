@@ -1,5 +1,7 @@
 """What is exported: a network between its preprocessing and a softmax."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -9,13 +11,13 @@ from carcinomap.model.spec import Model
 class FromPixels(nn.Module):
     """RGB of 0 to 255, float32 (n, 3, h, w) for each view → probabilities (n, classes, h, w).
 
-    Channels first and float, as other programs feed networks. The network is the model's own,
+    Channels first and float, as other programs feed networks. The network is a copy of the model's,
     without what our runtimes rewrite: its operations are those that every exporter knows.
     """
 
     def __init__(self, model: Model) -> None:
         super().__init__()
-        self.network = model.network.eval().requires_grad_(False)
+        self.network = copy.deepcopy(model.network).eval().requires_grad_(False)
         mean, std = (
             torch.tensor(values).view(1, 3, 1, 1)
             for values in (model.spec.preprocessing.mean, model.spec.preprocessing.std)

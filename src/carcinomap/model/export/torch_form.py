@@ -22,8 +22,7 @@ class TorchForm:
     def write(self, model: Model, path: Path) -> Takes:
         """See ``Form.write``.
 
-        Never for any size: PyTorch reasons about sizes with symbols, which takes a usual network
-        minutes, and in the end refuses.
+        Not for any size: PyTorch reasons about sizes with symbols, for minutes in a usual network.
         """
         return written(
             lambda takes: _export(model, path, takes),

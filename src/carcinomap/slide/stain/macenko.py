@@ -52,7 +52,7 @@ def recoloured(
     scale = np.diag([*np.divide(target.most, source.most), 1.0])
     change = _stains(target) @ scale @ np.linalg.inv(_stains(source))
     density = -cv2.log(light)
-    below = cv2.min(density, 0.0)
+    below = np.minimum(density, np.float32(0))
     return np.asarray(cv2.exp(-(cv2.transform(density - below, change) + below)))
 
 

@@ -89,7 +89,8 @@ REFERENCE = StainStatistics(
 )
 """Published values to aim at where those of the training slides are not known.
 
-Macenko: the reference in the authors' programme, which later ones share, for light of 240.
+Macenko: the default of Veta's staining-normalization, which later programmes share, for light
+of 240.
 Reinhard: slide TCGA-A2-A3XS-DX1 of the breast cancer data of Amgad et al. (Bioinformatics 35,
 2019), as HistomicsTK recommends it.
 """

@@ -29,23 +29,23 @@ def recolour(
         return [(image * _pixelwise(light, image)).clamp(0, 1) for image in images]
     to_density = (STAINS / STAINS.norm(dim=1, keepdim=True)).double()
     to_stain = torch.linalg.inv(to_density)
-    # Densities → stains, scaled → densities again: one 3 × 3 matrix a sample.
-    change = ((to_stain * stains.double()[:, None]) @ to_density).float()
+    # Densities → stains, changed → densities again: one 3 × 3 matrix and one row a sample.
+    change = ((to_stain * (stains.double()[:, None] - 1)) @ to_density).float()
     offset = (shift.double() @ to_density).float()
     return [_recoloured(image, change, offset, light) for image in images]
 
 
 def _recoloured(image: Tensor, change: Tensor, offset: Tensor, light: Tensor) -> Tensor:
-    """Return one view of a batch in optical densities ``density @ change + offset``, relit."""
+    """Return one view of a batch with ``density @ change + offset`` more of stain, relit."""
     density = -image.clamp(min=DARKEST).log()
-    # Glass has no stain to vary: the shift fades out where the light is white or grey.
-    densest, thinnest = density.amax(dim=1, keepdim=True), density.amin(dim=1, keepdim=True)
-    stained = ((densest - thinnest) / STAINED).clamp(max=1)
-    varied = stained * _pixelwise(offset, image)
+    more = _pixelwise(offset, image)
     # Channel by channel: the sums of a matrix product depend on the size of the batch.
     for channel in range(3):
-        varied += density[:, channel : channel + 1] * _pixelwise(change[:, channel], image)
-    return ((-varied).exp() * _pixelwise(light, image)).clamp(0, 1)
+        more = more + density[:, channel : channel + 1] * _pixelwise(change[:, channel], image)
+    # Glass has no stain to vary: the change fades out where the light is white or grey.
+    densest, thinnest = density.amax(dim=1, keepdim=True), density.amin(dim=1, keepdim=True)
+    stained = ((densest - thinnest) / STAINED).clamp(max=1)
+    return ((-density - stained * more).exp() * _pixelwise(light, image)).clamp(0, 1)
 
 
 def _pixelwise(values: Tensor, image: Tensor) -> Tensor:

@@ -1,0 +1,55 @@
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from carcinomap.annotation import ClassScheme
+from carcinomap.cli.main import app
+from carcinomap.model import Model, ModelSpec, build_network, save_model
+
+STEERING = "\x1b[2J[/bold][red]p1\x07"
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def model():
+    network = build_network("atrous-resnet", classes=4, width=1 / 16)
+    spec = ModelSpec(
+        architecture=network.architecture,
+        kwargs=network.kwargs,
+        classes=ClassScheme.default(),
+        views=network.views(1.0, 64),
+        stride=network.stride,
+        preprocessing=network.preprocessing,
+        training={"patients": {"train": ["p1"]}, "settings": {"batch": 8, "rotation": 33.0}},
+        scores={"mean_iou": 0.5, "iou": {"normal": 0.75}},
+    )
+    return Model(spec, network.module.eval())
+
+
+def test_inspect_prints_the_card(model, tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_model(model, path)
+    shown = call("inspect", path).stdout
+    for said in ("atrous-resnet", "IoU of normal: 0.750", "rotation: 33", "No patient was kept"):
+        assert said in shown
+    assert "batch" not in shown  # as it is by default
+    data = json.loads(call("inspect", path, "--json").stdout)
+    assert data["training"]["settings"] == {"batch": 8, "rotation": 33.0}
+    assert data["fingerprint"] == model.fingerprint
+    assert any("benign" in line for line in data["caveats"])
+
+
+def test_what_would_steer_the_terminal_only_shows(model, tmp_path):
+    training = {"patients": {"train": [STEERING]}, "settings": {STEERING: STEERING}}
+    path = tmp_path / "[red]model.safetensors"
+    save_model(replace(model, spec=replace(model.spec, training=training)), path)
+    result = call("inspect", path)
+    assert result.exit_code == 0, result.output
+    assert "[/bold][red]p1" in result.stdout
+    assert "[red]model" in result.stdout
+    assert not {"\x1b", "\x07"} & set(result.stdout)

@@ -1,0 +1,55 @@
+import pytest
+import torch
+
+from carcinomap.errors import InputError
+from carcinomap.model import build_network
+from carcinomap.training.fitting_batch import CPU_BATCH, fitting_batch
+from carcinomap.training.hardware import first_device, hardware, worker_count
+from carcinomap.training.settings import TrainingSettings
+
+
+def test_several_devices_and_nodes_work_together():
+    one = hardware(TrainingSettings(device="cpu"))
+    assert one == {"accelerator": "cpu", "devices": 1, "num_nodes": 1, "precision": "32-true"}
+    many = hardware(TrainingSettings(device="cpu", devices=2, nodes=3, precision="bf16"))
+    assert (many["devices"], many["num_nodes"]) == (2, 3)
+    assert (many["strategy"], many["precision"]) == ("ddp", "bf16-mixed")
+
+
+def test_gpus_are_counted_from_the_one_that_is_named(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: True)
+    found = hardware(TrainingSettings(device="cuda:1", devices=3))
+    assert found["devices"] == [1, 2, 3]
+    assert found["precision"] == "bf16-mixed"
+    assert first_device(TrainingSettings(device="cuda:1")) == torch.device("cuda:1")
+    with pytest.raises(InputError, match="there are only 4"):
+        hardware(TrainingSettings(device="cuda:1", devices=4))
+
+
+def test_readers_are_shared_by_the_devices(monkeypatch):
+    assert worker_count(TrainingSettings(workers=5)) == 5
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert worker_count(TrainingSettings()) == 1
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("os.cpu_count", lambda: 12)
+    assert worker_count(TrainingSettings(devices=4)) == 3
+
+
+def test_on_the_cpu_a_batch_is_not_searched_for():
+    network = build_network("atrous-resnet", classes=2, width=1 / 16)
+    assert fitting_batch(network.module, network.views(1.0, 64), torch.device("cpu")) == CPU_BATCH
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", "tpu", ""])
+def test_unknown_device(device):
+    with pytest.raises(InputError, match="not 'auto', 'cpu'"):
+        hardware(TrainingSettings(device=device))
+
+
+def test_cuda_where_there_is_none(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match="use 'cpu'"):
+        hardware(TrainingSettings(device="cuda"))
+    assert hardware(TrainingSettings())["accelerator"] == "cpu"
