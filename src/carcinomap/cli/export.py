@@ -1,14 +1,17 @@
 """``carcinomap export``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group
 from rich.text import Text
 
 from carcinomap.cli.command import Common, Outcome
-from carcinomap.model.export import Exported, Format
+from carcinomap.model.export import Format
+
+if TYPE_CHECKING:
+    from carcinomap.model.export import Exported
 
 
 def export(
@@ -57,7 +60,7 @@ def export(
     return Outcome(done.to_dict(), _said(done, check))
 
 
-def _said(done: Exported, check: Path | None) -> Group:
+def _said(done: "Exported", check: Path | None) -> Group:
     agreed = done.agreement
     seen = "made-up patches" if check is None else f"patches of {check.name}"
     lines = [

@@ -11,6 +11,7 @@ from carcinomap.segmentation.dry_run import Estimate, estimate
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.interest import read_interest
 from carcinomap.segmentation.mapping.map_slide import inference, plan_of
+from carcinomap.segmentation.mapping.normalising import target_of
 from carcinomap.segmentation.one_slide import Segmentation, segment_slide
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide import find_slides, open_slide
@@ -143,15 +144,16 @@ def estimate_slides(
         InputError: See ``segment``.
     """
     found, failures = _found(slides)
-    runtime, _ = open_models(model, device, threads)
+    runtime, models = open_models(model, device, threads)
     settings = settings or SegmentationSettings()
     infer, _ = inference(runtime, settings)
+    stain = target_of(models, settings)
     estimates: list[Estimate] = []
     for path in found:
         try:
             with open_slide(path, mpp) as slide:
                 regions = None if roi is None else read_interest(Path(roi), slide)
-                job = Job(slide, runtime, settings, regions)
+                job = Job(slide, runtime, settings, regions, stain)
                 estimates.append(estimate(job, *plan_of(job), infer))
         except InputError as error:
             failures.append((path, error))

@@ -9,12 +9,11 @@ from carcinomap.annotation import AnnotationSet
 from carcinomap.segmentation.identity import identity_of, working_identity
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.map_slide import map_slide
-from carcinomap.segmentation.mapping.normalising import stain_of
+from carcinomap.segmentation.mapping.normalising import target_of
 from carcinomap.segmentation.results.outputs import MAP, OVERVIEW, POLYGONS, Outputs
 from carcinomap.segmentation.results.whole import write_results
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide import Slide
-from carcinomap.slide.stain import REFERENCE
 
 if TYPE_CHECKING:
     from carcinomap.model import Model, Runtime
@@ -81,8 +80,7 @@ def segment_slide(
     """
     models = model if isinstance(model, Sequence) else [model]
     settings = settings or SegmentationSettings()
-    stain = REFERENCE if settings.normalise == "none" else stain_of(models)
-    job = Job(slide, runtime, settings, regions, stain)
+    job = Job(slide, runtime, settings, regions, target_of(models, settings))
     identity = identity_of(job, models)
     outputs = Outputs(Path(output), slide.name)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from carcinomap.errors import InputError
 from carcinomap.segmentation.job import Job
+from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide.stain import (
     REFERENCE,
     Normaliser,
@@ -34,6 +35,15 @@ def stain_of(models: "Sequence[Model]") -> StainStatistics:
             f"the model does not say rightly how its slides were stained ({error}); "
             "use it with --normalise none"
         ) from error
+
+
+def target_of(models: "Sequence[Model]", settings: SegmentationSettings) -> StainStatistics:
+    """Return the colours that slides are given, where the settings ask for any.
+
+    Raises:
+        InputError: See ``stain_of``.
+    """
+    return REFERENCE if settings.normalise == "none" else stain_of(models)
 
 
 def normaliser_of(job: Job, tissue: Mask) -> Normaliser | None:
