@@ -53,6 +53,17 @@ def test_every_class_validates_in_its_share():
         assert len(chosen & {"0", "1", "2", "3"}) == 1
 
 
+def test_one_more_patient_validates_where_only_so_every_class_does():
+    mine = cases(*map(str, range(8)))
+    areas = [{"benign": 1.0} if i < 4 else {"malignant": 1.0} for i in range(8)]
+    for seed in range(5):
+        chosen = patients_of(split_by_patient(mine, areas, 0.125, seed), "val")
+        assert len(chosen & {"0", "1", "2", "3"}) == 1
+        assert len(chosen) == 2
+    alike = [{"benign": 1.0, "malignant": 1.0}] * 8
+    assert len(patients_of(split_by_patient(mine, alike, 0.125, 0), "val")) == 1
+
+
 def test_given_splits_are_kept():
     mine = cases("a", "b", "c", "d", splits=["test", "val", "", "train"])
     result = split_by_patient(mine, [{}] * 4, 0.5, 0)

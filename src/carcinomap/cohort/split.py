@@ -12,6 +12,7 @@ from carcinomap.cohort.sources import Block, PatchSource
 from carcinomap.errors import InputError
 
 CANDIDATES = 500
+MORE = 2  # patients than asked for, where every class can validate only so
 BLOCK_SHARES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
 KNOWN = 0.05  # share of a class that a side needs to know it
 
@@ -32,9 +33,10 @@ def split_by_patient(
 ) -> tuple[Case, ...]:
     """Decide the cases without a split: about ``share`` of the patients validate.
 
-    Of many random choices the one is taken whose validation patients hold most nearly the same
-    share of every class's area. Splits that are given are kept; where they already name
-    validation patients, all others train.
+    Of many random choices the one is taken that leaves the most classes on both sides, with the
+    fewest patients, and whose validation patients hold most nearly the same share of every
+    class's area: what does not validate cannot choose the best step. Splits that are given are
+    kept; where they already name validation patients, all others train.
 
     Args:
         cases: The cases.
@@ -77,16 +79,30 @@ def _per_patient(
 def _choose(
     pool: list[str], training: int, areas: dict[str, dict[str, float]], share: float, seed: int
 ) -> set[str]:
-    """Return the patients of the most balanced of many random choices."""
+    """Return the patients of the best of many random choices."""
     names = sorted({name for patient in pool for name in areas[patient]})
     table = np.array([[areas[patient].get(name, 0.0) for name in names] for patient in pool])
     table = table.reshape(len(pool), len(names))
     total = np.maximum(table.sum(axis=0), 1e-12)
-    count = min(max(1, round(share * training)), len(pool), training - 1)
+    fewest = min(max(1, round(share * training)), len(pool), training - 1)
+    most = max(fewest, min(fewest + MORE, len(pool), training // 2))
     random = np.random.default_rng(seed)
-    choices = [random.permutation(len(pool))[:count] for _ in range(CANDIDATES)]
-    off = [np.abs(table[choice].sum(axis=0) / total - share).sum() for choice in choices]
-    return {pool[i] for i in choices[int(np.argmin(off))]}
+    choices = [
+        random.permutation(len(pool))[:count]
+        for count in range(fewest, most + 1)
+        for _ in range(CANDIDATES)
+    ]
+
+    def worse(choice: NDArray[np.int_]) -> tuple[int, int, float]:
+        shares = table[choice].sum(axis=0) / total
+        return _one_sided(shares), len(choice), float(np.abs(shares - share).sum())
+
+    return {pool[i] for i in min(choices, key=worse)}
+
+
+def _one_sided(shares: NDArray[np.float64]) -> int:
+    """Return how many classes hardly anything of lies on one of two sides."""
+    return int(((shares < KNOWN) | (shares > 1 - KNOWN)).sum())
 
 
 def spatial_block(source: PatchSource, scheme: ClassScheme) -> Block:
@@ -107,8 +123,7 @@ def spatial_block(source: PatchSource, scheme: ClassScheme) -> Block:
         rows = slice(int(block.top / cell), int(np.ceil(block.bottom / cell)))
         columns = slice(int(block.left / cell), int(np.ceil(block.right / cell)))
         shares = (maps[:, rows, columns].sum(axis=(1, 2)) / total)[there]
-        one_sided = int(((shares < KNOWN) | (shares > 1 - KNOWN)).sum())
-        off = (one_sided, float(np.abs(shares - 0.25).sum()))
+        off = (_one_sided(shares), float(np.abs(shares - 0.25).sum()))
         if off < least:
             best, least = block, off
     return best
