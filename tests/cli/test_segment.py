@@ -135,7 +135,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(models, slide, tmp_path, monk
     assert [path.name for path in tmp_path.iterdir()] == ["slide-01.partial"]
     # Nothing is computed again.
     with monkeypatch.context() as patch:
-        patch.setattr("carcinomap.model.openvino_runtime.OpenVinoRuntime._compile", interrupted)
+        patch.setattr("carcinomap.model.openvino_runtime.OpenVinoRuntime._start", interrupted)
         result = call("segment", slide, "-m", models[0], "-o", tmp_path)
     assert result.exit_code == 0, result.output
     assert not (tmp_path / "slide-01.partial").exists()

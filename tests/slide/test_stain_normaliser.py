@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from stained import PINK, PURPLE, amounts, stained, stained_slide
 
@@ -120,7 +120,8 @@ def statistics():
     )
 
 
-@settings(max_examples=6, deadline=None)
+# Without shrinking: every attempt that fails would keep a table of 64 MB in its traceback.
+@settings(max_examples=6, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(st.sampled_from(METHODS), statistics(), statistics())
 @pytest.mark.filterwarnings("error")
 def test_whatever_statistics_may_say_gives_an_image(method, source, target):

@@ -16,6 +16,7 @@ EXTREME = 1.0  # percentile of the hues that is taken for a pure stain
 MOST = 99.0  # percentile of the amounts
 
 Densities = NDArray[np.float64]
+BRIGHTEST = -10.0  # density; e¹⁰ times the light through glass
 
 
 def stains_of(density: Densities) -> tuple[Densities, Densities, Densities]:
@@ -53,7 +54,9 @@ def recoloured(
     change = _stains(target) @ scale @ np.linalg.inv(_stains(source))
     density = -cv2.log(light)
     below = np.minimum(density, np.float32(0))
-    return np.asarray(cv2.exp(-(cv2.transform(density - below, change) + below)))
+    changed = cv2.transform(density - below, change) + below
+    # Statistics can ask for more light than a float holds; white ends far below.
+    return np.asarray(cv2.exp(-np.maximum(changed, np.float32(BRIGHTEST))))
 
 
 def _stains(statistics: StainStatistics) -> NDArray[np.float64]:
