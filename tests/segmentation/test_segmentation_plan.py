@@ -79,6 +79,7 @@ def test_cores_hold_all_tissue_and_each_some_of_it(
     plan = TilePlan.of(width, height, tile, overlap, stride, wanted, fitted)
     assert plan == TilePlan.of(width, height, tile, overlap, stride, wanted, fitted)
     assert len(set(plan.tiles)) == len(plan.tiles)
+    overlap = min(overlap, plan.size // stride // 2 * stride)  # tiles of a small map are small
     held = np.zeros((height, width), bool)
     for one in plan.tiles:
         assert one.x % stride == one.y % stride == one.width % stride == one.height % stride == 0

@@ -157,7 +157,10 @@ def _cheapest(x: _Axis, y: _Axis, wanted: Wanted) -> list[Tile]:
         (left, right), (top, bottom) = x.pixels(columns), y.pixels(rows)
         return left < right and top < bottom and wanted(left, top, right - left, bottom - top)
 
-    plans = {across: list(_tiles(x, y, across, any_in)) for across in range(STRIPE, 0, -1)}
+    # At the end of a map, squares of two stripes may come to lie on one place.
+    plans = {
+        across: list(dict.fromkeys(_tiles(x, y, across, any_in))) for across in range(STRIPE, 0, -1)
+    }
 
     def cost(across: int) -> float:
         return sum(tile.pixels for tile in plans[across]) * (1 + SEAM / across)
