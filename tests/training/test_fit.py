@@ -89,6 +89,12 @@ def test_one_patient_is_split_in_space(cohort, tmp_path):
     (training,), (validation,) = data.training, data.validation
     assert training.outside == validation.inside
     assert any("fewer than two patients" in note for note in data.notes)
+    # What is outlined is told once, though a part of it trains and another validates.
+    outlined = training.annotations.areas(load_scheme())
+    told = data.annotated_mm2(load_scheme())
+    assert list(told) == ["train"]
+    for name, area in outlined.items():
+        assert told["train"][name] == pytest.approx(area * training.mpp**2 / 1e6, abs=1e-4)
 
 
 def load_scheme():

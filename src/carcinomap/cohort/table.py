@@ -88,6 +88,10 @@ def _row(path: Path, line: int, columns: list[str], entries: list[str]) -> Row:
     split = values.get("split", "").lower()
     if split and split not in SPLITS:
         raise InputError(f"{where}: split {split!r} is none of {', '.join(SPLITS)}")
+    try:
+        mpp = positive_mpp(values.get("mpp", ""))
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
     return Row(
         table=path,
         line=line,
@@ -95,11 +99,16 @@ def _row(path: Path, line: int, columns: list[str], entries: list[str]) -> Row:
         annotation=values.get("annotation", ""),
         patient=values.get("patient", ""),
         split=split,
-        mpp=_mpp(where, values.get("mpp", "")),
+        mpp=mpp,
     )
 
 
-def _mpp(where: str, text: str) -> float | None:
+def positive_mpp(text: str) -> float | None:
+    """Read a table's microns per pixel; None where it says nothing.
+
+    Raises:
+        InputError: It is no positive number; the message does not say where it stands.
+    """
     if not text:
         return None
     try:
@@ -107,5 +116,5 @@ def _mpp(where: str, text: str) -> float | None:
     except ValueError:
         mpp = math.nan
     if not (math.isfinite(mpp) and mpp > 0):
-        raise InputError(f"{where}: mpp {text!r} is not a positive number")
+        raise InputError(f"mpp {text[:40]!r} is not a positive number")
     return mpp

@@ -49,9 +49,11 @@ class TrainingData:
     def annotated_mm2(self, scheme: ClassScheme) -> dict[str, dict[str, float]]:
         """Return the outlined area of every class, for each split."""
         found: dict[str, dict[str, float]] = {}
-        for source in (*self.training, *self.validation):
+        # Where one patient is cut in two, a source stands on both sides; it is the same slide.
+        sources = {source.case: source for source in (*self.validation, *self.training)}
+        for source in sources.values():
             of_split = found.setdefault(self.cases[source.case].split, {})
-            for name, area in _areas_mm2(source, scheme).items():
+            for name, area in areas_mm2(source, scheme).items():
                 of_split[name] = round(of_split.get(name, 0.0) + area, 4)
         return found
 
@@ -71,7 +73,7 @@ def prepare(cohort: Cohort, scheme: ClassScheme, settings: TrainingSettings) -> 
         raise InputError(f"{cohort.source}: none of the slides has an annotation to learn from")
     cases, sources, notes = _open_all(annotated, scheme, settings.skip_artefacts)
     notes = [*cohort.notes, *notes]
-    areas = [_areas_mm2(source, scheme) for source in sources]
+    areas = [areas_mm2(source, scheme) for source in sources]
     split = split_by_patient(cases, areas, settings.validation_share, settings.seed)
     training = [source for source in sources if split[source.case].split == "train"]
     validation = [source for source in sources if split[source.case].split == "val"]
@@ -119,7 +121,8 @@ def _check_labels(sources: Sequence[PatchSource], scheme: ClassScheme) -> None:
         source.annotations.check(scheme)
 
 
-def _areas_mm2(source: PatchSource, scheme: ClassScheme) -> dict[str, float]:
+def areas_mm2(source: PatchSource, scheme: ClassScheme) -> dict[str, float]:
+    """Return the outlined area of every class, in mm²."""
     areas = source.annotations.areas(scheme)
     return {name: area * source.mpp**2 / 1e6 for name, area in areas.items()}
 

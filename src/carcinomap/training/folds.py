@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from carcinomap.annotation import ClassScheme
-from carcinomap.cohort import Case, Cohort, PatchSource
+from carcinomap.cohort import Case, Cohort
 from carcinomap.cohort.folds import classes_of_one_fold, fold_cases
 from carcinomap.cohort.split import check_patients
 from carcinomap.errors import InputError
@@ -17,7 +17,7 @@ from carcinomap.files import write_text
 from carcinomap.model import open_model
 from carcinomap.progress import progress
 from carcinomap.training import train
-from carcinomap.training.data import prepare
+from carcinomap.training.data import areas_mm2, prepare
 from carcinomap.training.fold_results import Fold, FoldsResult
 from carcinomap.training.held_out import score_held_out
 from carcinomap.training.run import FOLDS, FREE_ON_RESUME, Run
@@ -77,20 +77,25 @@ def cross_validate(
             replace(case, split="test" if its_fold == number else "")
             for case, its_fold in zip(cases, numbers, strict=True)
         )
-        held_out = tuple(case for case in split if case.split == "test")
         with progress("cross-validation", folds, "folds") as advance:
-            advance(number - 1, f"fold {number} of {folds} holds out {len(held_out)} slides")
+            held_out = sum(case.split == "test" for case in split)
+            advance(number - 1, f"fold {number} of {folds} holds out {held_out} slides")
         run = Run(output / f"fold-{number}")
         others_learn = replace(cohort, cases=split, notes=())
         told = _train(others_learn, run, settings, scheme, init, resume)
         # What is known of the slides was said of all of them at the start.
         notes += [f"fold {number}: {note}" for note in told if note not in notes]
-        maps = run.folder / "maps"
-        scores = score_held_out(run.model, held_out, maps, scheme, settings.device)
-        done.append(Fold(number, run.model, held_out, *scores))
+        done.append(_scored(number, run, split, scheme, settings.device))
     result = FoldsResult.of(done, scheme, settings.seed, notes)
     result.write(output)
     return result
+
+
+def _scored(number: int, run: Run, split: Sequence[Case], scheme: ClassScheme, device: str) -> Fold:
+    """Map and score what a fold's model has not seen."""
+    held_out = tuple(case for case in split if case.split == "test")
+    scores = score_held_out(run.model, held_out, run.folder / "maps", scheme, device)
+    return Fold(number, run.model, held_out, *scores)
 
 
 def _check(output: Path, resume: bool, overwrite: bool) -> None:
@@ -120,18 +125,14 @@ def _deal(
     cases = [replace(case, split="") for case in data.cases]
     # Where one patient is cut in two, a source stands on both sides; it is the same annotation.
     sources = {source.case: source for source in (*data.training, *data.validation)}
-    areas = [_areas_mm2(source, scheme) for _, source in sorted(sources.items())]
+    areas = [areas_mm2(source, scheme) for _, source in sorted(sources.items())]
+    for of_case in areas:
+        del of_case[scheme.names[0]]  # it is wherever nothing is outlined
     numbers = fold_cases(cases, areas, folds, settings.seed)
     notes = [*data.notes, *classes_of_one_fold(cases, areas, numbers)]
     if any(case.split for case in taking_part):
         notes.append("cross-validation holds every patient out once: train and val are not used")
     return cases, numbers, notes
-
-
-def _areas_mm2(source: PatchSource, scheme: ClassScheme) -> dict[str, float]:
-    """Return the outlined area of every class but 0, which is wherever nothing is outlined."""
-    areas = source.annotations.areas(scheme)
-    return {name: areas[name] * source.mpp**2 / 1e6 for name in scheme.names[1:]}
 
 
 def _table(cases: Sequence[Case], numbers: Sequence[int]) -> str:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from carcinomap.cohort.case import SPLITS, Case
 from carcinomap.cohort.patches.folder import FEATURES, LABELS
 from carcinomap.cohort.patches.settings import TileSettings
 from carcinomap.cohort.patches.tile import Tile
+from carcinomap.cohort.table import positive_mpp
 from carcinomap.errors import InputError
 from carcinomap.files import write_text
 
@@ -111,7 +111,7 @@ def _row(folder: Path, line: int, values: dict[str, str]) -> Row:
         _inside(folder, values["label"].strip()),
         values.get("patient", "").strip(),
         split,
-        _mpp(values.get("mpp", "").strip()),
+        positive_mpp(values.get("mpp", "").strip()),
     )
 
 
@@ -123,15 +123,3 @@ def _inside(folder: Path, name: str) -> Path:
     if place.anchor or ".." in place.parts:
         raise InputError(f"{name[:200]!r} lies outside the folder of the table")
     return folder / place
-
-
-def _mpp(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        mpp = float(text)
-    except ValueError:
-        mpp = math.nan
-    if not (math.isfinite(mpp) and mpp > 0):
-        raise InputError(f"mpp {text[:40]!r} is not a positive number")
-    return mpp
