@@ -15,7 +15,7 @@ SPEC = small_model().spec
 TRAINING = {
     "patients": {"train": ["p1", "p3"], "val": ["p2"]},
     "slides": {"train": 4, "val": 1},
-    "annotated_mm2": {"normal": 1.5, "in situ": 0.25},
+    "annotated_mm2": {"train": {"normal": 0.0, "in situ": 1.5}, "val": {"in situ": 0.25}},
     "tissue_mm2": 81.5,
     "notes": ["left out: broken.svs"],
     "settings": {"batch": 8, "rotation": 45.0, "minutes": None},
@@ -50,7 +50,9 @@ def test_a_card_tells_all_that_is_known():
     assert found["model"]["and around it"] == "64 × 64 px of 4 µm"
     assert found["model"]["with"] == "torch 2.6.0"
     assert found["model"]["fingerprint"] == "abc"
-    assert found["classes"]["normal"] == "#b3b3b3, 1.5 mm² annotated"
+    outlined = "1.5 mm² outlined to train, 0.25 mm² outlined to val"
+    assert found["classes"]["in situ"] == f"#56b4e9, {outlined}"
+    assert found["classes"]["normal"] == "#b3b3b3"
     assert found["classes"]["benign"] == "#e69f00"
     assert found["data"]["train"] == "patients: 2 (p1, p3), slides: 4"
     assert found["data"]["tissue"] == "81.5 mm²"

@@ -9,6 +9,7 @@ import torch
 from carcinomap.cohort import Cohort, read_cohort
 from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.model import load_model
+from carcinomap.model.card import card
 from carcinomap.model.torch_runtime import TorchRuntime
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.data import prepare
@@ -39,6 +40,9 @@ def test_run_leaves_a_model_and_how_it_came_about(cohort, tmp_path):
     assert any((tmp_path / "logs").iterdir())
     summary = json.loads((tmp_path / "run.json").read_text())
     assert summary["steps"] == 4
+    told = {section.title: dict(section.rows) for section in card(spec, "")}
+    assert "mm² outlined to train" in told["classes"]["invasive"]
+    assert set(told["data"]) >= {"train", "val", "tissue"}
     split = {case.patient: case.split for case in read_cohort(tmp_path / "split.csv").cases}
     assert set(split.values()) == {"train", "val"}
 

@@ -104,11 +104,15 @@ def _model(spec: ModelSpec, fingerprint: str) -> Iterator[tuple[str, str]]:
 
 
 def _classes(spec: ModelSpec) -> Iterator[tuple[str, str]]:
-    areas = _mapping(spec.training.get("annotated_mm2"))
+    splits = _few(_mapping(spec.training.get("annotated_mm2")))
+    areas = [(_text(split), _mapping(of_class)) for split, of_class in splits]
     for tissue in spec.classes.classes[:ENTRIES]:
-        area = areas.get(tissue.name)
-        learned = f", {area:.4g} mm² annotated" if _is_number(area) else ""
-        yield _text(tissue.name), f"{tissue.colour}{learned}"
+        outlined = [
+            f", {area:.4g} mm² outlined to {split}"
+            for split, of_class in areas
+            if _is_number(area := of_class.get(tissue.name)) and area
+        ]
+        yield _text(tissue.name), tissue.colour + "".join(outlined)
     if len(spec.classes) > ENTRIES:
         yield "", f"and {len(spec.classes) - ENTRIES} more"
 
