@@ -72,6 +72,18 @@ def test_same_run_same_bytes(cohort, tmp_path):
     assert one == other
 
 
+@pytest.mark.parametrize("precision", ["bf16", "16"])
+def test_half_precision_trains_weights_of_full(cohort, tmp_path, precision):
+    settings = TrainingSettings(**TINY, steps=2, validate_every=1, precision=precision)
+    half = weights(train(cohort, tmp_path / "half", settings).model)
+    settings = settings.model_copy(update={"precision": "32"})
+    full = weights(train(cohort, tmp_path / "full", settings).model)
+    assert {value.dtype for value in half.values()} == {value.dtype for value in full.values()}
+    learned = [name for name in full if name.endswith(("weight", "bias"))]
+    apart = max(float((half[name] - full[name]).abs().max()) for name in learned)
+    assert 0 < apart < 0.02  # about a step of AdamW
+
+
 def test_resume_goes_on_where_it_stopped(cohort, tmp_path):
     settings = TrainingSettings(**TINY, steps=2, validate_every=2)
     first = train(cohort, tmp_path, settings)

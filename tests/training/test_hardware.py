@@ -9,11 +9,29 @@ from carcinomap.training.settings import TrainingSettings
 
 
 def test_several_devices_and_nodes_work_together():
-    one = hardware(TrainingSettings(device="cpu"))
+    one = hardware(TrainingSettings(device="cpu", precision="32"))
     assert one == {"accelerator": "cpu", "devices": 1, "num_nodes": 1, "precision": "32-true"}
     many = hardware(TrainingSettings(device="cpu", devices=2, nodes=3, precision="bf16"))
     assert (many["devices"], many["num_nodes"]) == (2, 3)
     assert (many["strategy"], many["precision"]) == ("ddp", "bf16-mixed")
+
+
+@pytest.mark.parametrize(
+    ("able", "precision"),
+    [
+        ({"avx512_bf16": True}, "bf16-mixed"),
+        ({"amx_bf16": True}, "bf16-mixed"),
+        ({"avx512_bf16": False, "avx2": True}, "32-true"),
+    ],
+)
+def test_a_cpu_computes_in_half_where_it_has_that_in_hardware(monkeypatch, able, precision):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: able, raising=False)
+    assert hardware(TrainingSettings(device="cpu"))["precision"] == precision
+
+
+def test_a_cpu_of_which_pytorch_tells_nothing_computes_in_full(monkeypatch):
+    monkeypatch.delattr("torch.cpu.get_capabilities", raising=False)
+    assert hardware(TrainingSettings(device="cpu"))["precision"] == "32-true"
 
 
 def test_gpus_are_counted_from_the_one_that_is_named(monkeypatch):

@@ -30,7 +30,7 @@ def hardware(settings: TrainingSettings) -> dict[str, Any]:
     device = settings.device
     if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
         chosen = {"accelerator": "cpu", "devices": settings.devices}
-        return {**chosen, **together, "precision": precision or "32-true"}
+        return {**chosen, **together, "precision": precision or _of_cpu()}
     first = cuda_device("cuda" if device == "auto" else device).index or 0
     cuda_device(f"cuda:{first + settings.devices - 1}")
     half = "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
@@ -40,6 +40,13 @@ def hardware(settings: TrainingSettings) -> dict[str, Any]:
         **together,
         "precision": precision or half,
     }
+
+
+def _of_cpu() -> str:
+    """Return the precision that suits this CPU: emulated bfloat16 would take longer than none."""
+    # PyTorch before 2.9 cannot tell.
+    able = getattr(torch.cpu, "get_capabilities", dict)()
+    return "bf16-mixed" if able.get("avx512_bf16") or able.get("amx_bf16") else "32-true"
 
 
 def first_device(settings: TrainingSettings) -> torch.device:

@@ -165,7 +165,8 @@ class SegmentationTask(lightning.LightningModule):
         logits: Tensor = self.network(
             *(image.contiguous(memory_format=torch.channels_last) for image in normalised)
         )
-        return logits
+        # Losses of half precision would not add up.
+        return logits.float()
 
     def _show(self, images: Tensor, labels: Tensor, predicted: Tensor) -> None:
         """Draw patches with truth and prediction beside them into the log."""
