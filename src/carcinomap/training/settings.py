@@ -74,7 +74,8 @@ class TrainingSettings(Settings):
         None, ge=1, description="Stop after so many validations without a better one."
     )
     precision: Literal["auto", "32", "bf16", "16"] = Field(
-        "auto", description="Of the arithmetic; 'auto' is half where the GPU or CPU has it in hardware."
+        "auto",
+        description="Of the arithmetic; 'auto' is half where the GPU or CPU has it in hardware.",
     )
     dice: float = Field(
         0.5, ge=0, le=1, description="Share of the Dice loss; the rest is cross-entropy."
