@@ -1,6 +1,6 @@
 """The plain recipe of ``real_tissue.py``, to compare with: nothing of ``carcinomap.training``.
 
-The same network with the same ImageNet weights; crops anywhere in the training fields, flips and
+The same network with the same ImageNet weights in the same precision; crops anywhere in the training fields, flips and
 quarter turns, cross-entropy, AdamW with one cycle of the learning rate, the last weights kept. All
 training patients teach, none validates. A step's crops follow from the seed and the step's number.
 """
@@ -15,10 +15,12 @@ from torch.nn.functional import cross_entropy
 from carcinomap.annotation import IGNORE
 from carcinomap.files import atomic_path
 from carcinomap.model import Model, ModelSpec, build_network, save_model
+from carcinomap.training.hardware import hardware
 
 # The settings that this loop heeds, besides the training's length.
 HEEDED = frozenset(
     {"encoder", "pretrained", "mpp", "patch", "batch", "learning_rate", "weight_decay", "seed"}
+    | {"precision"}
 )
 KEEP_EVERY = 50  # steps
 WARM_UP = 0.3  # share of the training; with the next two what PyTorch's OneCycleLR has
@@ -35,6 +37,7 @@ def train_plain(task, settings, target, resume):
     optimiser = torch.optim.AdamW(
         module.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
+    half = hardware(settings)["precision"] == "bf16-mixed"
     fields = [_read(piece, task.scheme, settings) for piece in task.pieces]
     checkpoint = target.with_name("last.pt")
     step = _restored(checkpoint, module, optimiser, settings) if resume else 0
@@ -43,8 +46,9 @@ def train_plain(task, settings, target, resume):
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * one_cycle(done)
         images, labels = _batch(fields, settings, step)
-        logits = module(_normalised(images.to(device), network.preprocessing))
-        loss = cross_entropy(logits, labels.to(device), ignore_index=IGNORE)
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            logits = module(_normalised(images.to(device), network.preprocessing))
+        loss = cross_entropy(logits.float(), labels.to(device), ignore_index=IGNORE)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
