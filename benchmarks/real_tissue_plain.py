@@ -1,8 +1,9 @@
 """The plain recipe of ``real_tissue.py``, to compare with: nothing of ``carcinomap.training``.
 
-The same network with the same ImageNet weights in the same precision; crops anywhere in the training fields, flips and
-quarter turns, cross-entropy, AdamW with one cycle of the learning rate, the last weights kept. All
-training patients teach, none validates. A step's crops follow from the seed and the step's number.
+The same network with the same ImageNet weights, in the same precision; crops anywhere in the
+training fields, flips and quarter turns, cross-entropy, AdamW with one cycle of the learning rate,
+the last weights kept. All training patients teach, none validates. A step's crops follow from the
+seed and the step's number.
 """
 
 import math
