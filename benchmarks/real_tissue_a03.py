@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import shapely
 
-from carcinomap import ClassMap, ClassScheme, SegmentationSettings, load_model, read_cohort
+from carcinomap import ClassScheme, SegmentationSettings, load_model, read_cohort
 from carcinomap.annotation import Annotation, AnnotationSet, FileContext, write_annotations
 from carcinomap.cohort import frame_of
 from carcinomap.evaluation import evaluate_case
+from carcinomap.evaluation.prediction import MappedPrediction
 from carcinomap.model import open_runtime
 from carcinomap.segmentation import segment_slide
 from measured import table
@@ -72,7 +73,7 @@ def score(model, folder, truth, scored, scheme):
             overwrite=True,
             regions=regions,
         )
-    with ClassMap.open(result.class_map) as class_map:
+    with MappedPrediction.open(result.class_map) as class_map:
         confusion = evaluate_case(truth, class_map, scheme).confusion
     shutil.rmtree(maps)
     return [{"name": truth.name, "patient": truth.patient, "confusion": confusion.matrix.tolist()}]

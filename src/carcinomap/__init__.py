@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from carcinomap.cohort import read_cohort
     from carcinomap.demo import generate_slide
     from carcinomap.errors import CarcinomapError, InputError
-    from carcinomap.evaluation import evaluate_cohort
+    from carcinomap.evaluation import EvaluationSettings, evaluate_cohort
     from carcinomap.model import load_model
     from carcinomap.segmentation import ClassMap, SegmentationSettings, segment
     from carcinomap.slide import find_tissue, open_slide
@@ -32,6 +32,7 @@ _HOMES = {
     "CarcinomapError": "errors",
     "ClassMap": "segmentation",
     "ClassScheme": "annotation",
+    "EvaluationSettings": "evaluation",
     "InputError": "errors",
     "SegmentationSettings": "segmentation",
     "TrainingSettings": "training",
@@ -50,6 +51,7 @@ __all__ = [
     "CarcinomapError",
     "ClassMap",
     "ClassScheme",
+    "EvaluationSettings",
     "InputError",
     "SegmentationSettings",
     "TrainingSettings",

@@ -123,6 +123,28 @@ def test_only_the_map(models, slide, tmp_path):
     assert {entry["regions"] for entry in record["classes"].values()} == {None}
 
 
+def test_a_table_and_a_page_of_all_maps(models, made_slides, slide, tmp_path):
+    (tmp_path / "text.svs").write_text("no slide")
+    output = tmp_path / "maps"
+    result = call("segment", slide, tmp_path / "text.svs", "-m", models[0], "-o", output)
+    assert result.exit_code == 1
+    assert "1 done" in result.stdout
+    assert "index.html" in result.stdout
+    # A second call tells of the first one's slides too, and no longer of its failure.
+    other = call("segment", made_slides / "slide-02.svs", "-m", models[0], "-o", output)
+    assert other.exit_code == 0
+    lines = (output / "summary.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[0] for line in lines] == ["name", "slide-01", "slide-02"]
+    assert (output / "index.html").read_text(encoding="utf-8").count("<article") == 2
+
+    (output / "index.html").write_text("mine")
+    again = call("segment", slide, "-m", models[0], "-o", output)
+    assert again.exit_code == 0
+    assert "note: " in again.stderr
+    assert "left as it is" in again.stderr
+    assert "index.html" not in again.stdout
+
+
 def test_ctrl_c_says_that_the_same_command_goes_on(models, slide, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt

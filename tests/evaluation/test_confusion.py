@@ -1,5 +1,7 @@
 """The scores against independent implementations, on random and degenerate label images."""
 
+import json
+import math
 import warnings
 
 import numpy as np
@@ -14,12 +16,13 @@ from carcinomap.annotation import IGNORE, ClassScheme, TissueClass
 from carcinomap.evaluation import Confusion, has_bach_classes
 from carcinomap.segmentation import NOT_MAPPED
 
-SCORES = ("iou", "dice", "precision", "recall")
+SCORES = ("iou", "dice", "precision", "recall", "specificity")
 REFERENCES = (
     reference.multiclass_jaccard_index,
     reference.multiclass_f1_score,
     reference.multiclass_precision,
     reference.multiclass_recall,
+    reference.multiclass_specificity,
 )
 
 
@@ -59,6 +62,15 @@ def test_scores_equal_torchmetrics(images):
             filled, target, number, average="micro", ignore_index=IGNORE
         )
         assert confusion.pixel_accuracy == pytest.approx(accuracy.item(), abs=1e-6)
+        weighted = reference.multiclass_jaccard_index(
+            filled, target, number, average="weighted", ignore_index=IGNORE
+        )
+        assert confusion.frequency_weighted_iou == pytest.approx(weighted.item(), abs=1e-6)
+        kappa = reference.multiclass_cohen_kappa(filled, target, number, ignore_index=IGNORE)
+        if confusion.kappa is None:
+            assert math.isnan(kappa.item())
+        else:
+            assert confusion.kappa == pytest.approx(kappa.item(), abs=1e-5)
 
 
 @settings(max_examples=100, deadline=None)
@@ -172,3 +184,49 @@ def test_bach_classes_are_known_by_name_and_order():
     assert not has_bach_classes(ClassScheme((default[0], *reversed(default[1:]))))
     spelt = [TissueClass(name, "#000000") for name in ("Normal", "Benign", "DCIS", "INVASIVE")]
     assert has_bach_classes(ClassScheme(tuple(spelt)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(label_images(), st.integers(0, 5))
+def test_no_score_leaves_its_range_and_a_perfect_map_is_perfect(images, times):
+    number, truth, prediction = images
+    confusion = Confusion.of(truth, prediction, number) * times
+    shares = [confusion.mean_iou, confusion.mean_dice, confusion.frequency_weighted_iou]
+    shares += [value for name in SCORES for value in getattr(confusion, name)]
+    assert all(0 <= share <= 1 for share in shares if share is not None)
+    assert confusion.kappa is None or -1 <= confusion.kappa <= 1
+    perfect = Confusion.of(truth, truth, number)
+    scores = [perfect.mean_iou, perfect.frequency_weighted_iou, perfect.pixel_accuracy]
+    scores += [value for name in SCORES for value in getattr(perfect, name)]
+    assert {score for score in scores if score is not None} <= {1.0}
+    assert perfect.kappa in {None, 1.0}
+
+
+@given(label_images())
+def test_counts_come_back_from_json(images):
+    number, truth, prediction = images
+    confusion = Confusion.of(truth, prediction, number)
+    read = Confusion.from_dict(json.loads(json.dumps(confusion.to_dict())), number)
+    assert (read.matrix == confusion.matrix).all()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        {},
+        "ab",
+        [[1, 2]],
+        [[1, 2], [3]],
+        [[1, -2], [3, 4]],
+        [[1.5, 2], [3, 4]],
+        [[10**15, 2], [3, 4]],
+        [[10**40, 2], [3, 4]],
+        [[True, False], [False, True]],
+        [["1", "2"], ["3", "4"]],
+        [[float("nan"), 2], [3, 4]],
+    ],
+)
+def test_what_is_no_matrix_of_counts_is_refused(data):
+    with pytest.raises(ValueError, match=r"whole numbers|absurd|inhomogeneous"):
+        Confusion.from_dict(data, 2)

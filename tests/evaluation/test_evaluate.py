@@ -9,13 +9,26 @@ import pytest
 from carcinomap.annotation import ClassScheme, TissueClass
 from carcinomap.cohort import Cohort, read_cohort
 from carcinomap.errors import CarcinomapError, InputError
-from carcinomap.evaluation import Confusion, Truth, evaluate_case, evaluate_cohort
-from carcinomap.segmentation import ClassMap
+from carcinomap.evaluation import (
+    Confusion,
+    Counts,
+    EvaluationSettings,
+    Truth,
+    evaluate_case,
+    evaluate_cohort,
+)
+from carcinomap.evaluation.prediction import MappedPrediction
+from carcinomap.evaluation.scores import figures
 
 SCHEME = ClassScheme.default()
 SIZE = (240, 320)
 BOXES = [("Carcinoma in situ", 200, 100, 300, 200), ("INVASIVE", 320, 200, 500, 360)]
-FIGURES = ("mean_iou", "mean_dice", "pixel_accuracy", "bach", "classes", "confusion")
+OVERALL = ("mean_iou", "mean_dice", "pixel_accuracy", "frequency_weighted_iou", "kappa", "bach")
+FIGURES = (*OVERALL, "calibration_error", "classes", "confusion")
+OF_CLASS = (
+    *("iou", "dice", "precision", "recall", "specificity", "surface_dice", "hausdorff_95_um"),
+    *("region_precision", "region_recall", "region_f1", "pixels", "mapped_pixels"),
+)
 
 
 def map_of_boxes():
@@ -33,7 +46,7 @@ def noisy_map():
 
 
 def score(workbench, case, scheme=SCHEME, **options):
-    with ClassMap.open(workbench.maps / f"{case.name}.ome.tif") as class_map:
+    with MappedPrediction.open(workbench.maps / f"{case.name}.ome.tif") as class_map:
         return evaluate_case(case, class_map, scheme, **options)
 
 
@@ -54,6 +67,12 @@ def test_a_map_that_agrees_scores_perfectly(workbench):
     assert confusion.iou == (1.0, None, 1.0, 1.0)
     assert confusion.bach == confusion.mean_iou == confusion.pixel_accuracy == 1.0
     assert confusion.truth_pixels[1:] == (0, 50 * 50, 80 * 90)
+    found = figures(score(workbench, case).counts, SCHEME, EvaluationSettings())
+    for name in ("in situ", "invasive"):
+        for key in ("surface_dice", "region_f1", "region_precision", "region_recall"):
+            assert found[f"classes.{name}.{key}"] == 1.0
+        assert found[f"classes.{name}.hausdorff_95_um"] == 0.0
+    assert found["kappa"] == 1.0
 
 
 @pytest.mark.parametrize("window", [37, 100, 256])
@@ -103,12 +122,14 @@ def test_scores_json(workbench):
     workbench.map("b", noisy_map())
     scores, written = evaluate(workbench, a, b)
 
-    assert list(written) == [*FIGURES, "slides", "mpp", "rule"]
-    assert [list(slide) for slide in written["slides"]] == [["slide", "patient", *FIGURES]] * 2
+    rest = ["slides", "intervals", "mpp", "settings", "warnings", "rule"]
+    assert list(written) == [*FIGURES, *rest]
+    of_slide = ["slide", "patient", *FIGURES, "counts"]
+    assert [list(slide) for slide in written["slides"]] == [of_slide] * 2
     assert [(s["slide"], s["patient"]) for s in written["slides"]] == [("a", "p1"), ("b", "p2")]
     assert list(written["classes"]) == list(SCHEME.names)
     for values in written["classes"].values():
-        assert list(values) == ["iou", "dice", "precision", "recall", "pixels"]
+        assert list(values) == list(OF_CLASS)
     summed = np.array([slide["confusion"] for slide in written["slides"]]).sum(axis=0)
     assert np.array_equal(written["confusion"], summed)
     assert written["mean_iou"] == scores.confusion.mean_iou
@@ -116,9 +137,16 @@ def test_scores_json(workbench):
     assert written["mpp"] == 4.0
     assert written["classes"]["invasive"]["pixels"] == 80 * 90
     # Undefined is null: nothing benign in the truth of a, nor in its map.
-    assert written["slides"][0]["classes"]["benign"] == {
-        "iou": None, "dice": None, "precision": None, "recall": None, "pixels": 0
-    }  # fmt: skip
+    defined = {"specificity": 1.0, "pixels": 0, "mapped_pixels": 0}
+    benign = written["slides"][0]["classes"]["benign"]
+    assert benign == {key: defined.get(key) for key in OF_CLASS}
+    low, high = written["intervals"]["mean_iou"]
+    assert low <= written["mean_iou"] <= high
+    for case, slide in zip(scores.cases, written["slides"], strict=True):
+        read = Counts.from_dict(slide["counts"], len(SCHEME))
+        assert figures(read, SCHEME, scores.settings) == figures(
+            case.counts, SCHEME, scores.settings
+        )
     assert (workbench.folder / "scores" / "report.html").is_file()
 
 

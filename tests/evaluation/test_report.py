@@ -1,7 +1,9 @@
 """The report: whole in itself, safe against what names contain, and right in its pictures."""
 
 import base64
+import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
@@ -13,8 +15,11 @@ import pytest
 from carcinomap.annotation import ClassScheme, TissueClass
 from carcinomap.cohort import Cohort
 from carcinomap.evaluation import evaluate_cohort, write_report
+from carcinomap.evaluation.curves import Curve
+from carcinomap.evaluation.known_model import KnownModel
 from carcinomap.evaluation.pictures import DIFFERENCES, slide_pictures
-from carcinomap.evaluation.report import area_text, score_text
+from carcinomap.evaluation.report import area_text, page, score_text
+from carcinomap.model.card import Section
 
 BOXES = [("invasive", 240, 120, 400, 280), ("unsure", 440, 120, 500, 200)]
 SIZE = (240, 320)
@@ -60,16 +65,22 @@ def one(workbench):
 
 
 def test_the_page_asks_for_nothing_outside_itself(one):
-    page = Page(one[1])
-    for name, value in page.attributes:
+    shown = Page(one[1])
+    for name, value in shown.attributes:
         if name in {"src", "href", "srcset", "data", "action", "poster"}:
             assert value.startswith(("data:", "#")), (name, value[:80])
         assert not name.startswith("on")
         assert urlsplit(value).scheme in {"", "data"} or name == "style", (name, value[:80])
-    assert not {"script", "iframe", "object", "embed"} & set(page.tags)
+    assert shown.tags.count("script") == 1
+    assert not {"iframe", "object", "embed", "base", "form"} & set(shown.tags)
     assert not re.search(r"url\(|@import|https?:|//[a-z]", re.sub(r"base64,[^\"]*", "", one[1]))
-    policy = dict(page.attributes)["content"]
-    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    script = re.search("<script>(.*)</script>", one[1], re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = dict(shown.attributes)["content"]
+    assert policy == (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'"
+    )
 
 
 def test_the_page_shows_the_numbers(one):
@@ -80,6 +91,9 @@ def test_the_page_shows_the_numbers(one):
     for name in ClassScheme.default().names:
         assert name in words
     assert "75.0 %" in words  # of the invasive box
+    # The other quarter of it: 20 × 80 pixels of 16 µm².
+    assert "0.0256 mm², is invasive mapped as normal." in words
+    assert "No intervals: they are drawn over patients, and this is one." in words
     assert "4 µm per pixel" in words
 
 
@@ -87,11 +101,11 @@ def test_links_lead_to_the_slides(workbench):
     cases = [workbench.case(name, BOXES) for name in "ab"]
     for case in cases:
         workbench.map(case.name, map_labels())
-    page = Page(report(workbench, *cases)[1])
-    targets = [value[1:] for name, value in page.attributes if name == "href" and value[0] == "#"]
-    assert targets == [value for name, value in page.attributes if name == "id"]
-    assert len(targets) == 2
-    assert page.tags.count("img") == 8
+    shown = Page(report(workbench, *cases)[1])
+    targets = [value[1:] for name, value in shown.attributes if name == "href" and value[0] == "#"]
+    assert set(targets) <= {value for name, value in shown.attributes if name == "id"}
+    assert {"slide-1", "slide-2"} <= set(targets)
+    assert len([1 for one in shown.attributes if one == ("tabindex", "0")]) >= 8
 
 
 def test_hostile_names_stay_text(workbench):
@@ -103,12 +117,12 @@ def test_hostile_names_stay_text(workbench):
     case = workbench.case(HOSTILE, BOXES, patient="<b>patient</b>")
     other = workbench.case("<i>unmapped", BOXES)
     workbench.map(case.name, np.minimum(map_labels(), 1), scheme)
-    page = Page(report(workbench, case, other)[1])
-    assert not {"script", "b", "i"} & set(page.tags)
-    assert page.tags.count("style") == 1
+    shown = Page(report(workbench, case, other)[1])
+    assert not {"b", "i"} & set(shown.tags)
+    assert shown.tags.count("script") == shown.tags.count("style") == 1
     for name in (HOSTILE, classes[1].name, "<b>patient</b>", "<i>unmapped"):
-        assert name in page.words
-    assert f"Annotated classes of {HOSTILE}" in [v for n, v in page.attributes if n == "alt"]
+        assert name in shown.words
+    assert f"Annotated classes of {HOSTILE}" in [v for n, v in shown.attributes if n == "alt"]
 
 
 def test_slides_left_out_are_on_the_page(workbench):
@@ -125,6 +139,46 @@ def test_slides_left_out_are_on_the_page(workbench):
 
 def test_nothing_is_said_of_slides_left_out_where_there_are_none(one):
     assert "Not in these numbers" not in one[1]
+
+
+def test_intervals_warnings_and_the_model_are_on_the_page(one, tmp_path):
+    scores = replace(
+        one[0],
+        intervals={"mean_iou": (0.51234, 0.6), "classes.invasive.hausdorff_95_um": (12.4, 40.0)},
+        warnings=("seen <before>",),
+        known=KnownModel(
+            (Section("model", (("encoder", "<small>"),)),),
+            (Curve("loss", (0, 10), (1.0, 0.5)), Curve("val/iou/invasive", (10,), (0.4,))),
+            (),
+        ),
+    )
+    write_report(scores, tmp_path / "page.html")
+    words = Page((tmp_path / "page.html").read_text(encoding="utf-8")).words
+    for text in ("0.512–0.600", "12–40", "seen <before>", "<small>", "Loss", "IoU in validation"):
+        assert text in words
+    assert "No intervals" not in words
+
+
+def test_a_page_without_places_that_are_wrong(one, tmp_path):
+    cases = tuple(replace(case, worst=()) for case in one[0].cases)
+    write_report(replace(one[0], cases=cases), tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Where the map is most wrong" in one[1]
+    assert "Where the map is most wrong" not in text
+    assert 'href="#worst"' not in text
+
+
+def test_only_the_worst_slides_have_pictures(workbench, monkeypatch):
+    monkeypatch.setattr(page, "PICTURED_SLIDES", 1)
+    good = workbench.case("good", BOXES)
+    bad = workbench.case("bad", [("benign", 170, 90, 500, 380)])
+    for case in (good, bad):
+        workbench.map(case.name, map_labels())
+    text = report(workbench, good, bad)[1]
+    assert re.findall("<h3>(good|bad)</h3>", text) == ["bad"]
+    assert 'href="#slide-1">bad<' in text
+    assert 'href="#slide-2"' not in text
+    assert "of 2 slides the first 1" in Page(text).words
 
 
 def decoded(address):
@@ -167,8 +221,8 @@ def test_pictures_are_small_and_have_a_round_scale_bar(one):
     assert (pictures.width, pictures.height) == (100, 75)
     assert decoded(pictures.truth).shape == (75, 100, 3)
     # 640 × 2 µm wide: of 1.28 mm, 0.2 is the greatest round length within 30 %.
-    assert pictures.bar == "200 µm"
-    assert pictures.bar_share == pytest.approx(0.2 / 1.28)
+    assert pictures.bar.text == "200 µm"
+    assert pictures.bar.share == pytest.approx(0.2 / 1.28)
 
 
 def test_a_slide_that_is_gone_keeps_its_numbers(workbench):
@@ -178,10 +232,10 @@ def test_a_slide_that_is_gone_keeps_its_numbers(workbench):
     scores, _ = report(workbench, *cases)
     cases[0].slide.unlink()
     write_report(scores, workbench.folder / "again.html")
-    page = Page((workbench.folder / "again.html").read_text(encoding="utf-8"))
-    assert "No pictures: " in page.words
-    assert page.tags.count("img") == 4
-    assert page.tags.count("section") == 2
+    shown = Page((workbench.folder / "again.html").read_text(encoding="utf-8"))
+    assert "No pictures: " in shown.words
+    assert shown.tags.count("article") == 2
+    assert shown.tags.count("figure") == 4
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,21 @@
 """The scores on the screen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from rich.console import Console
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Case
-from carcinomap.evaluation import CaseScores, Confusion, Scores, score_table
+from carcinomap.evaluation import (
+    CaseScores,
+    Confusion,
+    Counts,
+    EvaluationSettings,
+    Scores,
+    score_table,
+)
 
 # BACH score: 1 − (50·2 + 100·2) / (50·3 + 100·2 + 300·2).
 MATRIX = np.array([[800, 0, 50, 0], [0, 0, 0, 0], [100, 0, 300, 0], [0, 0, 0, 0]], np.int64)
@@ -15,18 +24,17 @@ MATRIX = np.array([[800, 0, 50, 0], [0, 0, 0, 0], [100, 0, 300, 0], [0, 0, 0, 0]
 def scores(folder, slides, scheme=None, **left_out):
     scheme = scheme or ClassScheme.default()
     matrix = MATRIX[: len(scheme), : len(scheme)]
+    counts = replace(Counts.empty(len(scheme)), confusion=Confusion(matrix))
     cases = tuple(
-        CaseScores(
-            Case(folder / f"slide [{i}].svs"), folder / "map", scheme, 10.0, Confusion(matrix)
-        )
+        CaseScores(Case(folder / f"slide [{i}].svs"), folder / "map", scheme, 10.0, counts)
         for i in range(slides)
     )
     rest = {"unmapped": (), "unannotated": (), "failures": {}} | left_out
-    return Scores(scheme, 10.0, cases, **rest)
+    return Scores(scheme, 10.0, EvaluationSettings(), cases, **rest)
 
 
 def printed(value):
-    console = Console(width=120)
+    console = Console(width=80)
     with console.capture() as capture:
         console.print(score_table(value))
     return capture.get()
@@ -38,9 +46,11 @@ def row(text, first):
 
 def test_classes_and_overall(tmp_path):
     text = printed(scores(tmp_path, 1))
-    assert row(text, "normal")[1:] == ["0.842", "0.914", "0.889", "0.941", "0.0850"]
-    assert row(text, "benign")[1:] == ["–"] * 4 + ["0"]
-    assert "mean IoU 0.754   mean Dice 0.857   accuracy 0.880   BACH score 0.684" in text
+    assert row(text, "normal")[1:] == ["0.842", "0.889", "0.941", "–", "–", "0.0850"]
+    assert row(text, "benign")[1:] == ["–"] * 5 + ["0"]
+    for name, value in {"mean IoU": "0.754", "mean Dice": "0.857", "BACH score": "0.684"}.items():
+        assert row(text, name)[-1] == value
+    assert "calibration" not in text  # no probabilities were kept
     assert "slide [0]" not in text  # one slide is the whole
 
 
@@ -69,3 +79,11 @@ def test_what_is_left_out_is_said(tmp_path):
     )
     assert "no map, left out: u1, u2" in text
     assert "f: could not be scored: f.svs: broken" in text
+
+
+def test_intervals_and_warnings_are_shown(tmp_path):
+    intervals = {"mean_iou": (0.7, 0.8), "classes.normal.iou": (0.81, 0.87)}
+    text = printed(scores(tmp_path, 1, intervals=intervals, warnings=("patient p was trained on",)))
+    assert row(text, "mean IoU")[-1] == "0.70–0.80"
+    assert row(text, "normal")[2] == "0.81–0.87"
+    assert "patient p was trained on" in text

@@ -57,7 +57,7 @@ def no_maps(monkeypatch):
         return (), {case.name: "not asked for" for case in cases}
 
     monkeypatch.setattr(folds, "score_held_out", score)
-    monkeypatch.setattr(folds.FoldsResult, "of", lambda *_: folds.FoldsResult((), None, {}, ()))
+    monkeypatch.setattr(folds.FoldsResult, "of", lambda *_: folds.FoldsResult((), None, ()))
     monkeypatch.setattr(folds.FoldsResult, "write", lambda *_: None)
 
 
@@ -156,7 +156,7 @@ def test_resume_with_other_folds_would_leak(result, output, cohort):
 
 @pytest.mark.usefixtures("no_maps")
 def test_starting_anew_leaves_no_fold_of_before(cohort, tmp_path, monkeypatch):
-    monkeypatch.setattr(folds, "train", lambda *_, **__: folds.FoldsResult((), None, {}, ()))
+    monkeypatch.setattr(folds, "train", lambda *_, **__: folds.FoldsResult((), None, ()))
     cross_validate(cohort, tmp_path, 3, SETTINGS)
     (tmp_path / "fold-notes").mkdir()
     with pytest.raises(InputError, match="--resume, start anew with --overwrite"):
@@ -178,7 +178,7 @@ def test_a_model_to_start_from_that_knows_the_patients_is_told(
 
     def train(*_, init, **__):
         inits.append(init)
-        return folds.FoldsResult((), None, {}, ())
+        return folds.FoldsResult((), None, ())
 
     monkeypatch.setattr(folds, "train", train)
     monkeypatch.setattr(folds.FoldsResult, "of", lambda *given: notes.extend(given[-1]) or result)
@@ -198,11 +198,11 @@ def test_a_slide_that_cannot_be_read_is_left_out_and_told_once(cohort, tmp_path,
 
     def train(cohort, *_, **__):
         seen.extend(case.name for case in cohort.cases)
-        return folds.FoldsResult((), None, {}, ("of the cohort", "of the fold"))
+        return folds.FoldsResult((), None, ("of the cohort", "of the fold"))
 
     def pool(*given):
         notes.extend(given[-1])
-        return folds.FoldsResult((), None, {}, ())
+        return folds.FoldsResult((), None, ())
 
     monkeypatch.setattr(folds, "train", train)
     monkeypatch.setattr(folds.FoldsResult, "of", pool)
@@ -223,7 +223,7 @@ def test_test_patients_take_no_part(cohort, tmp_path, monkeypatch):
 
     def train(cohort, *_, **__):
         seen.append(cohort)
-        return folds.FoldsResult((), None, {}, ())
+        return folds.FoldsResult((), None, ())
 
     monkeypatch.setattr(folds, "train", train)
     first, *others = cohort.cases

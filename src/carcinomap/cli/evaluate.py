@@ -7,35 +7,57 @@ import typer
 
 from carcinomap.cli.annotation_options import AnnotationsOption, EvenOddHolesOption, RoiOption
 from carcinomap.cli.classes import ClassesOption, read_classes
-from carcinomap.cli.command import Outcome
+from carcinomap.cli.command import Common, Outcome
+from carcinomap.evaluation import EvaluationSettings
 
 
 def evaluate(
     truth: Annotated[
         Path, typer.Argument(help="Folder of annotated slides, a CSV table, or one slide.")
     ],
-    predictions: Annotated[Path, typer.Option(help="Folder of class maps.")],
+    predictions: Annotated[
+        Path, typer.Option(help="Folder of class maps, or of a second reader's annotations.")
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for scores.json and report.html.")
     ],
+    settings: EvaluationSettings,
+    common: Common,
     classes: ClassesOption = None,
     annotations: AnnotationsOption = None,
     roi: RoiOption = None,
     even_odd_holes: EvenOddHolesOption = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Model that made the maps, or its run: tells which patients it had seen.",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the scores.")] = False,
 ) -> Outcome:
-    """Compare class maps with annotations.
+    """Compare class maps, or a second reader's annotations, with annotations.
 
     Example: `carcinomap evaluate SLIDES/ --predictions maps/ --output scores/`
 
-    Prints IoU, Dice, precision and recall; the pictures are in scores/report.html.
+    Prints the scores with 95 % intervals over patients; tables and pictures are in
+    scores/report.html. `carcinomap compare` compares two such results.
     """
     from carcinomap.cohort import read_cohort  # noqa: PLC0415
     from carcinomap.evaluation import evaluate_cohort, score_table  # noqa: PLC0415
 
     cohort = read_cohort(truth, annotations, even_odd_holes)
     scores = evaluate_cohort(
-        cohort, predictions, output, read_classes(classes), overwrite, roi or ()
+        cohort,
+        predictions,
+        output,
+        read_classes(classes),
+        overwrite,
+        roi or (),
+        settings=settings,
+        model=model,
+        seed=common.seed,
     )
-    notes = (*cohort.notes, *(case.note for case in scores.cases if case.note))
+    notes = (*cohort.notes, *scores.notes)
     return Outcome(scores.to_dict(), score_table(scores), bool(scores.failures), notes)

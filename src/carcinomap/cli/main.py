@@ -7,6 +7,7 @@ import typer
 
 from carcinomap.cli import (
     check,
+    compare,
     convert,
     demo,
     evaluate,
@@ -30,7 +31,7 @@ app = typer.Typer(
 
 COMMANDS = (
     *(check.check, tiles.tiles, train.train, segment.segment, evaluate.evaluate),
-    *(inspect.inspect, convert.convert, export.export, demo.demo),
+    *(compare.compare, inspect.inspect, convert.convert, export.export, demo.demo),
 )
 
 for function in COMMANDS:

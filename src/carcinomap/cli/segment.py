@@ -45,7 +45,8 @@ def segment(
     Example: `carcinomap segment new.svs --model runs/first/model.safetensors --output maps/`
 
     Writes for each slide NAME.ome.tif (class map), NAME.geojson (outlines for QuPath), NAME.png
-    (picture) and NAME.json (areas). Slides that are done already are passed over, and a slide
+    (picture) and NAME.json (areas), and of all maps in the folder summary.csv (a row a slide) and
+    index.html (a page to look through). Slides that are done already are passed over, and a slide
     that was stopped halfway goes on where it was.
     """
     from carcinomap.segmentation import estimate_slides  # noqa: PLC0415
@@ -67,9 +68,10 @@ def segment(
         ) from stop
     _raise_if_only(result.failures, result.done)
     data = {"done": [dict(one.record) for one in result.done], "failures": _told(result.failures)}
-    done = Text(f"{len(result.done)} done, in {output}")
+    page = "" if result.notes else f", shown by {output / 'index.html'}"
+    done = Text(f"{len(result.done)} done, in {output}{page}" if result.done else "none done")
     text = Group(_table(result.done), done, *_lines(result.failures))
-    return Outcome(data, text, failed=bool(result.failures))
+    return Outcome(data, text, failed=bool(result.failures), notes=result.notes)
 
 
 def _estimated(result: Estimates) -> Outcome:

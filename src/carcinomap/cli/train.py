@@ -80,10 +80,8 @@ def _of_one(result: "TrainingResult") -> Outcome:
 def _of_folds(result: "FoldsResult", output: Path) -> Outcome:
     from carcinomap.evaluation import score_table  # noqa: PLC0415
 
-    low, high = result.intervals["mean_iou"]
     said = Text(
-        f"{len(result.folds)} folds; mean IoU of patients none had seen "
-        f"{result.scores.confusion.mean_iou:.3f} (95 % {low:.3f} to {high:.3f})\n"
+        f"{len(result.folds)} folds; the scores are those of patients whom no model had seen\n"
         f"{output / 'report.html'}"
     )
     data = {"models": [str(model) for model in result.models], **result.to_dict()}

@@ -44,7 +44,7 @@ class Finding:
 
 
 def in_short(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Return findings as lines for people; of many slides that share a kind, one line."""
+    """Return findings as lines for people; of many that share a kind, the first or their names."""
     kinds: dict[str, list[Finding]] = {}
     for one in findings:
         kinds.setdefault(one.kind, []).append(one)
@@ -53,7 +53,11 @@ def in_short(findings: Iterable[Finding]) -> tuple[str, ...]:
         slides = [one.slide for one in same if one.slide]
         if len(slides) > 1:
             lines.append(f"{kind}: {listed(slides)}")
-        lines += [one.message for one in same if len(slides) == 1 or not one.slide]
+        said = [one.message for one in same if len(slides) == 1 or not one.slide]
+        lines += said[:NAMED]
+        if len(said) > NAMED:
+            more = len(said) - NAMED
+            lines.append(f"{kind}: {more} more like it; carcinomap check lists them")
     return tuple(lines)
 
 

@@ -8,12 +8,16 @@ by adding their matrices, and a score never depends on how the slide was cut int
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carcinomap.annotation import IGNORE, ClassScheme
 from carcinomap.segmentation import NOT_MAPPED
+
+MOST = 10**14
+"""Larger counts are of no slide, and their sums would not fit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +68,23 @@ class Confusion:
     def __add__(self, other: Confusion) -> Confusion:
         return Confusion(self.matrix + other.matrix)
 
+    def __mul__(self, times: int) -> Confusion:
+        return Confusion(self.matrix * times)
+
+    def to_dict(self) -> list[list[int]]:
+        """Return the matrix as JSON holds it."""
+        rows: list[list[int]] = self.matrix.tolist()
+        return rows
+
+    @classmethod
+    def from_dict(cls, data: Any, classes: int) -> Confusion:
+        """Read what ``to_dict`` returned.
+
+        Raises:
+            ValueError: It is no matrix of counts of so many classes.
+        """
+        return cls(whole_numbers(data, (classes, classes)))
+
     @property
     def pixels(self) -> int:
         """Number of pixels counted."""
@@ -73,6 +94,11 @@ class Confusion:
     def truth_pixels(self) -> tuple[int, ...]:
         """Number of pixels of each class in the truth."""
         return tuple(int(count) for count in self._truth)
+
+    @property
+    def mapped_pixels(self) -> tuple[int, ...]:
+        """Number of counted pixels of each class in the map."""
+        return tuple(int(count) for count in self._mapped)
 
     @property
     def iou(self) -> tuple[float | None, ...]:
@@ -107,6 +133,15 @@ class Confusion:
         return self._per_class(self._hits, self._truth)
 
     @property
+    def specificity(self) -> tuple[float | None, ...]:
+        """Share of the pixels of other classes that were not mapped as this one, TN / (TN + FP).
+
+        Source: Yerushalmy, Public Health Reports 62 (1947), 1432–1449.
+        """
+        others = self.pixels - self._truth
+        return self._per_class(others - (self._mapped - self._hits), others)
+
+    @property
     def mean_iou(self) -> float | None:
         """Mean IoU over the classes present in the truth, class 0 included.
 
@@ -124,6 +159,33 @@ class Confusion:
     def pixel_accuracy(self) -> float | None:
         """Share of the counted pixels that are mapped right, ΣTP / all."""
         return int(self._hits.sum()) / self.pixels if self.pixels else None
+
+    @property
+    def frequency_weighted_iou(self) -> float | None:
+        """Mean of the classes' IoU, each weighted by its share of the true pixels.
+
+        Source: Long, Shelhamer and Darrell, CVPR 2015, section 5.
+        """
+        if not self.pixels:
+            return None
+        weighted = zip(self.iou, self.truth_pixels, strict=True)
+        return sum(iou * count for iou, count in weighted if iou is not None) / self.pixels
+
+    @property
+    def kappa(self) -> float | None:
+        """Cohen's kappa by area: agreement beyond chance; None where chance alone agrees in all.
+
+        ``κ = (p_o − p_e) / (1 − p_e)`` with the shares of pixels that agree and that would agree if
+        truth and map were independent; −1 … 1.
+
+        Source: Cohen, Educational and Psychological Measurement 20 (1960), 37–46.
+        """
+        # Whole numbers, exact whatever their size: n² passes what a float resolves.
+        total = self.pixels
+        pairs = zip(self.truth_pixels, self.mapped_pixels, strict=True)
+        by_chance = sum(true * mapped for true, mapped in pairs)
+        below = total * total - by_chance
+        return (total * int(self._hits.sum()) - by_chance) / below if below else None
 
     @property
     def bach(self) -> float | None:
@@ -177,6 +239,20 @@ class Confusion:
             if count and score is not None
         ]
         return sum(present) / len(present) if present else None
+
+
+def whole_numbers(data: Any, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return counts that were read from a file, int64.
+
+    Raises:
+        ValueError: They are not whole, negative, absurdly many, or of another shape.
+    """
+    array = np.asarray(data)
+    if array.shape != shape or (array.size and array.dtype.kind != "i"):
+        raise ValueError(f"not {' × '.join(map(str, shape))} whole numbers")
+    if array.size and (int(array.min()) < 0 or int(array.max()) > MOST):
+        raise ValueError("a count that is negative or absurd")
+    return array.astype(np.int64)
 
 
 def has_bach_classes(scheme: ClassScheme) -> bool:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Case, Cohort
 from carcinomap.errors import CarcinomapError, InputError
+from carcinomap.evaluation.boundaries import Boundaries
+from carcinomap.evaluation.calibration import Calibration
 from carcinomap.evaluation.confusion import Confusion
-from carcinomap.evaluation.pairing import Pair, pair_with_maps
+from carcinomap.evaluation.counts import Counts
+from carcinomap.evaluation.detail import Detail
+from carcinomap.evaluation.disagreements import disagreements
+from carcinomap.evaluation.intervals import patient_intervals
+from carcinomap.evaluation.known_model import KnownModel
+from carcinomap.evaluation.pairing import Pair, pair_with_predictions
+from carcinomap.evaluation.prediction import Prediction
+from carcinomap.evaluation.regions import Regions
 from carcinomap.evaluation.report import write_report
+from carcinomap.evaluation.score_file import NAME, write_scores
 from carcinomap.evaluation.scores import CaseScores, Scores
+from carcinomap.evaluation.settings import EvaluationSettings
 from carcinomap.evaluation.truth import Truth
-from carcinomap.files import write_json
+from carcinomap.evaluation.windows import windows
 from carcinomap.progress import Advance, progress
-from carcinomap.segmentation import ClassMap
+from carcinomap.segmentation import PROBABILITIES, Planes
 from carcinomap.slide import Slide
 
 WINDOW = 2048
@@ -29,6 +40,10 @@ def evaluate_cohort(
     scheme: ClassScheme | None = None,
     overwrite: bool = False,
     roi: Sequence[str] = (),
+    *,
+    settings: EvaluationSettings | None = None,
+    model: str | Path | None = None,
+    seed: int = 0,
 ) -> Scores:
     """Score the maps of a cohort; write ``scores.json`` and ``report.html``.
 
@@ -36,44 +51,58 @@ def evaluate_cohort(
 
     Args:
         cohort: The annotated slides.
-        predictions: Folder of class maps, ``NAME.ome.tif`` for the slide ``NAME``.
+        predictions: Folder of class maps, ``NAME.ome.tif`` for the slide ``NAME``; or of a second
+            reader's annotations.
         output: Folder to write to.
         scheme: The classes; the maps' own where None.
         overwrite: Replace an existing ``scores.json``.
         roi: Labels of regions of interest, beside those of the scheme.
+        settings: How to compare; the defaults where None.
+        model: The model that made the maps, or its run, for what it had seen before.
+        seed: Of the intervals.
 
     Raises:
-        InputError: No annotated slide has a map; maps differ in classes or mpp; or the output
-            exists.
+        InputError: No annotated slide has a map; maps differ in classes or mpp; the model cannot
+            be read; or the output exists.
         CarcinomapError: Not one slide could be scored.
     """
     output = Path(output)
-    target = output / "scores.json"
+    target = output / NAME
     if target.exists() and not overwrite:
         raise InputError(f"{target}: exists already; --overwrite replaces it")
-    pairing = pair_with_maps(cohort, Path(predictions), scheme)
-    scheme = pairing.scheme.with_roi(*roi)
-    cases, failures = _evaluate_all(pairing.pairs, scheme)
+    settings = settings or EvaluationSettings()
+    known = None if model is None else KnownModel.of(Path(model))
+    pairing = pair_with_predictions(cohort, Path(predictions), scheme, settings, roi)
+    scheme = pairing.scheme
+    cases, failures = _evaluate_all(pairing.pairs, scheme, settings)
     failures = pairing.failures | failures
     if not cases:
         raise CarcinomapError("not one slide could be scored:\n" + "\n".join(failures.values()))
     scores = Scores(
         scheme=scheme,
         mpp=pairing.pairs[0].mpp,
+        settings=settings,
         cases=cases,
         unmapped=pairing.unmapped,
         unannotated=pairing.unannotated,
         failures=failures,
+        intervals=patient_intervals(cases, scheme, settings, seed),
+        known=known,
+        warnings=_warnings(cases, known),
+        notes=(*pairing.notes, *(case.note for case in cases if case.note)),
     )
     write_report(scores, output / "report.html")
-    write_json(target, scores.to_dict())
+    write_scores(scores, target)
     return scores
 
 
 def evaluate_case(
     case: Case,
-    class_map: ClassMap,
+    prediction: Prediction,
     scheme: ClassScheme,
+    settings: EvaluationSettings | None = None,
+    *,
+    probabilities: Planes | None = None,
     advance: Advance | None = None,
     window: int = WINDOW,
 ) -> CaseScores:
@@ -81,8 +110,10 @@ def evaluate_case(
 
     Args:
         case: A case that has an annotation.
-        class_map: The map of its slide.
+        prediction: The map of its slide.
         scheme: The classes, as many as the map has.
+        settings: How to compare; the defaults where None.
+        probabilities: Of the classes, pixel by pixel of the map, where they were kept.
         advance: Told how many million map pixels are done.
         window: Side in map pixels of what is compared at once; the result does not depend on it.
 
@@ -90,27 +121,54 @@ def evaluate_case(
         InputError: Slide or annotation cannot be read, a label is unknown, or the map is of
             another slide or has an index that is no class.
     """
-    confusion = Confusion.empty(len(scheme))
+    settings = settings or EvaluationSettings()
     with case.open_slide() as slide:
-        _check_size(class_map, slide)
+        _check_size(prediction, slide)
         truth = Truth.of(case, slide, scheme)
-        ratio = class_map.mpp / slide.mpp
-        for x, y, width, height in _windows(class_map.width, class_map.height, window):
-            prediction = class_map.window(x, y, width, height)
-            true = truth.window(x * ratio, y * ratio, width, height, class_map.mpp)
-            counted = true.counted(prediction)
-            try:
-                confusion += Confusion.of(true.labels, prediction, len(scheme), counted)
-            except ValueError as error:
-                raise InputError(f"{class_map.path}: {error} ({len(scheme)})") from error
+        confusion, calibration = Confusion.empty(len(scheme)), Calibration.empty(len(scheme))
+        for box in windows(prediction.width, prediction.height, window):
+            of_window = _count(truth, prediction, probabilities, box)
+            confusion, calibration = confusion + of_window[0], calibration + of_window[1]
             if advance is not None:
-                advance(width * height / 1e6, case.name)
-    note = truth.annotations.summary()
-    return CaseScores(case, class_map.path, scheme, class_map.mpp, confusion, note)
+                advance(box[2] * box[3] / 1e6, case.name)
+        detail = Detail.of(truth, prediction, settings.detail_mpp)
+    counts = Counts(
+        confusion,
+        Boundaries.of(detail, len(scheme)),
+        Regions.of(detail, len(scheme), settings.min_region_um2, settings.overlap),
+        calibration,
+    )
+    note = "\n".join(filter(None, (truth.annotations.summary(), prediction.note)))
+    worst = disagreements(detail)
+    return CaseScores(case, prediction.path, scheme, prediction.mpp, counts, worst, note)
+
+
+def _count(
+    truth: Truth,
+    prediction: Prediction,
+    probabilities: Planes | None,
+    box: tuple[int, int, int, int],
+) -> tuple[Confusion, Calibration]:
+    """Count the pixels of one window (x, y, width, height) of the map."""
+    x, y, width, height = box
+    classes, ratio = len(truth.scheme), prediction.mpp / truth.slide.mpp
+    labels = prediction.window(*box)
+    true = truth.window(x * ratio, y * ratio, width, height, prediction.mpp)
+    counted = true.counted(labels)
+    excluded = prediction.excluded(*box)
+    if excluded is not None:
+        counted &= ~excluded
+    try:
+        confusion = Confusion.of(true.labels, labels, classes, counted)
+    except ValueError as error:
+        raise InputError(f"{prediction.path}: {error} ({classes})") from error
+    if probabilities is None:
+        return confusion, Calibration.empty(classes)
+    return confusion, Calibration.of(true.labels, probabilities.window(*box), counted)
 
 
 def _evaluate_all(
-    pairs: tuple[Pair, ...], scheme: ClassScheme
+    pairs: tuple[Pair, ...], scheme: ClassScheme, settings: EvaluationSettings
 ) -> tuple[tuple[CaseScores, ...], dict[str, str]]:
     """Score every pair, and return the error of each that cannot be."""
     cases: list[CaseScores] = []
@@ -118,26 +176,52 @@ def _evaluate_all(
     with progress("evaluate", sum(pair.pixels for pair in pairs) / 1e6, "Mpx") as advance:
         for pair in pairs:
             try:
-                with ClassMap.open(pair.path) as class_map:
-                    cases.append(evaluate_case(pair.case, class_map, scheme, advance))
+                planes = _probabilities(pair, scheme)
+                with pair.open() as prediction:
+                    cases.append(
+                        evaluate_case(
+                            pair.case,
+                            prediction,
+                            scheme,
+                            settings,
+                            probabilities=planes,
+                            advance=advance,
+                        )
+                    )
             except (CarcinomapError, OSError) as error:
                 failures[pair.case.name] = str(error)
     return tuple(cases), failures
 
 
-def _check_size(class_map: ClassMap, slide: Slide) -> None:
+def _probabilities(pair: Pair, scheme: ClassScheme) -> Planes | None:
+    """Open the probabilities beside a map, if they were kept.
+
+    Raises:
+        InputError: They are broken, or of other classes than the map.
+    """
+    path = pair.path.with_name(pair.case.name + PROBABILITIES)
+    if not path.is_dir():
+        return None
+    planes = Planes.open(path)
+    names = tuple(channel.name for channel in planes.channels)
+    if names != scheme.names:
+        raise InputError(f"{path}: planes of {', '.join(names)}, not of {', '.join(scheme.names)}")
+    return planes
+
+
+def _warnings(cases: Sequence[CaseScores], known: KnownModel | None) -> tuple[str, ...]:
+    if known is None:
+        return ()
+    maps = [case.prediction for case in cases]
+    return known.warnings([case.case for case in cases], maps)
+
+
+def _check_size(prediction: Prediction, slide: Slide) -> None:
     """Raise InputError where the map cannot be of this slide."""
-    width, height = slide.size_at(class_map.mpp)
-    if max(abs(class_map.width - width), abs(class_map.height - height)) > 1:
+    width, height = slide.size_at(prediction.mpp)
+    if max(abs(prediction.width - width), abs(prediction.height - height)) > 1:
         raise InputError(
-            f"{class_map.path}: {class_map.width} × {class_map.height} pixels, but {slide.path} "
-            f"has {width} × {height} at {class_map.mpp:g} mpp; is it the map of another slide, "
-            "or made with another --mpp?"
+            f"{prediction.path}: {prediction.width} × {prediction.height} pixels, but "
+            f"{slide.path} has {width} × {height} at {prediction.mpp:g} mpp; is it the map of "
+            "another slide, or made with another --mpp?"
         )
-
-
-def _windows(width: int, height: int, side: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (x, y, width, height) of windows that cover the map once."""
-    for y in range(0, height, side):
-        for x in range(0, width, side):
-            yield x, y, min(side, width - x), min(side, height - y)

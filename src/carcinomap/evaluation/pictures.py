@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carcinomap.annotation import IGNORE, ClassScheme
+from carcinomap.evaluation.prediction import open_prediction
 from carcinomap.evaluation.scores import CaseScores
 from carcinomap.evaluation.truth import Truth
-from carcinomap.segmentation import NOT_MAPPED, ClassMap
+from carcinomap.segmentation import NOT_MAPPED
 from carcinomap.slide.scale_bar import bar_length, bar_text
 
 MAX_SIDE = 900
@@ -40,6 +41,14 @@ DIFFERENCES: dict[str, Colour] = {
 
 
 @dataclass(frozen=True)
+class Bar:
+    """A scale bar: its length as people write it, and its share of a picture's width."""
+
+    text: str
+    share: float
+
+
+@dataclass(frozen=True)
 class SlidePictures:
     """The pictures of one slide as ``data:`` addresses.
 
@@ -50,8 +59,7 @@ class SlidePictures:
         difference: Where they differ, in the colours of ``DIFFERENCES``.
         width: Width in pixels, of all four.
         height: Height in pixels.
-        bar: Length of the scale bar, as people write it.
-        bar_share: The bar's share of the width.
+        bar: The scale bar of all four.
     """
 
     slide: str
@@ -60,8 +68,7 @@ class SlidePictures:
     difference: str
     width: int
     height: int
-    bar: str
-    bar_share: float
+    bar: Bar
 
 
 def slide_pictures(scores: CaseScores, max_side: int = MAX_SIDE) -> SlidePictures:
@@ -74,22 +81,31 @@ def slide_pictures(scores: CaseScores, max_side: int = MAX_SIDE) -> SlidePicture
         image, mpp = slide.thumbnail(max_side)
         height, width = image.shape[:2]
         truth = Truth.of(scores.case, slide, scores.scheme).window(0, 0, width, height, mpp)
-    with ClassMap.open(scores.prediction) as class_map:
-        prediction = _stretched(class_map.overview(max_side), height, width)
+    with open_prediction(scores.prediction, scores.case, scores.scheme, scores.mpp) as mapped:
+        prediction = _stretched(mapped.overview(max_side), height, width)
     prediction[prediction == NOT_MAPPED] = 0
     counted = truth.counted(prediction)
     colours = class_colours(scores.scheme)
-    bar_um = bar_length(width * mpp * BAR_SHARE)
     return SlidePictures(
-        slide=_data_address("image/jpeg", imagecodecs.jpeg8_encode(image, level=85)),
+        slide=jpeg(image),
         truth=_png(_painted(truth.labels, truth.tissue, colours)),
         prediction=_png(_painted(prediction, counted, colours)),
         difference=_png(_differences(truth.labels, prediction, counted)),
         width=width,
         height=height,
-        bar=bar_text(bar_um),
-        bar_share=bar_um / (width * mpp),
+        bar=scale_bar(width, mpp),
     )
+
+
+def scale_bar(width: int, mpp: float) -> Bar:
+    """Return the scale bar of a picture of so many pixels of so many µm."""
+    length = bar_length(width * mpp * BAR_SHARE)
+    return Bar(bar_text(length), length / (width * mpp))
+
+
+def jpeg(image: NDArray[np.uint8]) -> str:
+    """Return a picture of a slide (height, width, 3) as a ``data:`` address."""
+    return _data_address("image/jpeg", imagecodecs.jpeg8_encode(image, level=85))
 
 
 def class_colours(scheme: ClassScheme) -> dict[str, Colour]:

@@ -9,11 +9,21 @@ from rich.table import Table
 from rich.text import Text
 
 from carcinomap.evaluation.confusion import has_bach_classes
+from carcinomap.evaluation.labels import OVERALL
 from carcinomap.evaluation.report import area_text, score_text
-from carcinomap.evaluation.scores import CaseScores, Scores
+from carcinomap.evaluation.scores import CaseScores, Scores, class_figures, overall_figures
 
 MOST_SLIDES = 20
 """With more slides than this, the screen shows their sum alone; the report has them all."""
+
+SHOWN = {
+    "iou": "IoU",
+    "precision": "precision",
+    "recall": "recall",
+    "surface_dice": "boundary",
+    "region_f1": "regions",
+}
+"""Scores of a class that fit on a screen of 80 letters, and their headings there."""
 
 
 def score_table(scores: Scores) -> RenderableType:
@@ -21,7 +31,7 @@ def score_table(scores: Scores) -> RenderableType:
     parts: list[RenderableType] = [_classes(scores), _overall(scores)]
     if 1 < len(scores.cases) <= MOST_SLIDES:
         parts.append(_slides(scores))
-    parts.extend(Text(line, style="yellow") for line in _left_out(scores))
+    parts.extend(Text(line, style="yellow") for line in (*scores.warnings, *_left_out(scores)))
     return Group(*parts)
 
 
@@ -36,27 +46,33 @@ def _left_out(scores: Scores) -> list[str]:
 
 
 def _classes(scores: Scores) -> Table:
-    table = _table("class", "IoU", "Dice", "precision", "recall", "true mm²")
-    confusion = scores.confusion
-    rows = zip(
-        scores.scheme.names,
-        confusion.iou,
-        confusion.dice,
-        confusion.precision,
-        confusion.recall,
-        confusion.truth_pixels,
-        strict=True,
-    )
-    for name, *figures, pixels in rows:
-        area = area_text(pixels * scores.mpp**2 / 1e6)
-        table.add_row(escape(name), *map(score_text, figures), area)
+    """Return a line for every class: its scores, and its true area."""
+    headings = list(SHOWN.values())
+    if scores.intervals:
+        headings.insert(1, "95 %")
+    table = _table("class", *headings, "true mm²")
+    of_classes = class_figures(scores.counts, scores.scheme, scores.settings)
+    areas = scores.confusion.truth_pixels
+    for (name, row), pixels in zip(of_classes.items(), areas, strict=True):
+        cells = [score_text(row[key]) for key in SHOWN]
+        if scores.intervals:
+            cells.insert(1, _interval(scores.intervals.get(f"classes.{name}.iou")))
+        table.add_row(escape(name), *cells, area_text(pixels * scores.mpp**2 / 1e6))
     return table
 
 
-def _overall(scores: Scores) -> Text:
-    names = _figure_names(scores)
-    shown = [f"{name} {text}" for name, text in zip(names, _figures(scores), strict=True)]
-    return Text("   ".join(shown), style="bold")
+def _overall(scores: Scores) -> Table:
+    """Return a line for every score that is of no single class."""
+    table = _table("all classes", "", "95 %")
+    for key, value in overall_figures(scores.counts, scores.scheme).items():
+        if value is not None:
+            interval = _interval(scores.intervals.get(key))
+            table.add_row(OVERALL[key], score_text(value), interval)
+    return table
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return "–".join(f"{end:.2f}" for end in ends) if ends else ""
 
 
 def _slides(scores: Scores) -> Table:
@@ -81,7 +97,7 @@ def _figures(scores: Scores | CaseScores) -> list[str]:
 
 
 def _table(first: str, *others: str) -> Table:
-    table = Table(first, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(first, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in others:
         table.add_column(name, justify="right")
     return table

@@ -16,13 +16,17 @@ from carcinomap.segmentation.many_slides import (
 )
 from carcinomap.segmentation.one_slide import Segmentation, segment_slide
 from carcinomap.segmentation.results.classmap import ClassMap
+from carcinomap.segmentation.results.outputs import PROBABILITIES
+from carcinomap.segmentation.results.planes import Planes
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.segmentation.unfinished.spool import NOT_MAPPED
 
 __all__ = [
     "NOT_MAPPED",
+    "PROBABILITIES",
     "ClassMap",
     "Estimates",
+    "Planes",
     "Segmentation",
     "SegmentationSettings",
     "Segmentations",

@@ -1,7 +1,8 @@
 """One slide after the other; one that fails does not stop the others."""
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from carcinomap.segmentation.mapping.interest import read_interest
 from carcinomap.segmentation.mapping.map_slide import inference, plan_of
 from carcinomap.segmentation.mapping.normalising import target_of
 from carcinomap.segmentation.one_slide import Segmentation, segment_slide
+from carcinomap.segmentation.results.outputs import Outputs
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide import find_slides, open_slide
 
@@ -30,10 +32,12 @@ class Segmentations:
     Attributes:
         done: Those that were segmented now or before, in the order asked for.
         failures: The others, with what went wrong.
+        notes: Why the folder's table or its page is not up to date.
     """
 
     done: tuple[Segmentation, ...]
     failures: tuple[tuple[Path, Exception], ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ def segment(
         slides: Slides, folders of slides, or patterns such as ``"batch-3/*.svs"``.
         model: A model file, or the folder of a training run; of several, and of the folds of a
             cross-validation, the probabilities are averaged.
-        output: Folder to write ``NAME.ome.tif``, ``.geojson``, ``.png`` and ``.json`` to.
+        output: Folder to write ``NAME.ome.tif``, ``.geojson``, ``.png`` and ``.json`` to, and
+            ``summary.csv`` and ``index.html`` of all that is in it then.
         settings: The defaults where None.
         roi: An annotation file, or a folder with one for each slide: only what lies inside its
             regions is mapped.
@@ -83,8 +88,7 @@ def segment(
     """
     found, missing = _found(slides)
     runtime, models = open_models(model, device, threads)
-    result = segment_slides(found, runtime, models, output, settings, mpp, overwrite, roi)
-    return Segmentations(result.done, (*missing, *result.failures))
+    return segment_slides(found, runtime, models, output, settings, mpp, overwrite, roi, missing)
 
 
 def open_models(
@@ -183,8 +187,11 @@ def segment_slides(
     mpp: float | None = None,
     overwrite: bool = False,
     roi: str | Path | None = None,
+    missing: Sequence[tuple[Path, Exception]] = (),
 ) -> Segmentations:
     """Segment slides with a runtime that is open already; see ``segment`` and ``segment_slide``.
+
+    ``missing`` are slides that were not found, and what is wrong; they are told with the others.
 
     Raises:
         InputError: Two slides have the same name, so that their results would too.
@@ -196,14 +203,63 @@ def segment_slides(
             "segment them into different folders"
         )
     done: list[Segmentation] = []
-    failures: list[tuple[Path, Exception]] = []
-    for path in slides:
+    failures = list(missing)
+    seconds: dict[str, float] = {}
+    try:
+        for path in slides:
+            try:
+                started = time.perf_counter()
+                begun = Outputs(Path(output), path.stem).partial.exists()
+                with open_slide(path, mpp) as slide:
+                    regions = None if roi is None else read_interest(Path(roi), slide)
+                    one = segment_slide(slide, runtime, model, output, settings, overwrite, regions)
+                done.append(one)
+                if not (begun or one.skipped):
+                    seconds[one.name] = time.perf_counter() - started
+            except Exception as error:  # told at the end, with the name of the slide
+                failures.append((path, error))
+    finally:  # after Ctrl-C as well: what is finished can be looked at
+        notes = _sum_up(Path(output), failures, seconds, overwrite)
+    return Segmentations(tuple(done), tuple(failures), notes)
+
+
+def _sum_up(
+    folder: Path,
+    failures: Sequence[tuple[Path, Exception]],
+    seconds: Mapping[str, float],
+    overwrite: bool,
+) -> tuple[str, ...]:
+    """Write the table and the page of a folder with maps; return what is in the way.
+
+    Nothing is lost with them: the maps are there, and the next call writes both anew.
+    """
+    # Templates take longer to import than most commands need to start.
+    from carcinomap.segmentation import gallery, summary  # noqa: PLC0415
+
+    try:
+        found = summary.summarise(folder, failures, seconds)
+    except OSError as error:
+        return (f"{folder}: its maps could not be summed up ({error.strerror or error})",)
+    if not found.maps:
+        return ()
+    notes: list[str] = []
+    for path, start, write in (
+        (folder / summary.SUMMARY, summary.START, summary.write_summary),
+        (folder / gallery.GALLERY, gallery.START, gallery.write_gallery),
+    ):
         try:
-            with open_slide(path, mpp) as slide:
-                regions = None if roi is None else read_interest(Path(roi), slide)
-                done.append(
-                    segment_slide(slide, runtime, model, output, settings, overwrite, regions)
-                )
-        except Exception as error:  # told at the end, with the name of the slide
-            failures.append((path, error))
-    return Segmentations(tuple(done), tuple(failures))
+            if overwrite or _begins(path, start):
+                write(found, path)
+            else:
+                notes.append(f"{path}: left as it is, since carcinomap did not write it")
+        except OSError as error:
+            notes.append(f"{path}: could not be written ({error.strerror or error})")
+    return tuple(notes)
+
+
+def _begins(path: Path, start: bytes) -> bool:
+    """Say whether a file begins as ours do, or is not there yet."""
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        return file.read(len(start)) == start

@@ -1,6 +1,6 @@
 """The result of a cross-validation: its models, and their scores on whom they had not seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -11,8 +11,10 @@ from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Case
 from carcinomap.errors import CarcinomapError
 from carcinomap.evaluation import CaseScores, Confusion, Scores, write_report
+from carcinomap.evaluation.intervals import patient_intervals
+from carcinomap.evaluation.score_file import NAME, write_scores
+from carcinomap.evaluation.settings import EvaluationSettings
 from carcinomap.files import write_json
-from carcinomap.training.held_out import Intervals, patient_intervals
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,11 @@ class FoldsResult:
     Attributes:
         folds: In order.
         scores: Of all slides, each mapped by the model that had not seen its patient.
-        intervals: 95 % intervals of the scores (``patient_intervals``).
         notes: What a user should know.
     """
 
     folds: tuple[Fold, ...]
     scores: Scores
-    intervals: Intervals
     notes: tuple[str, ...]
 
     @classmethod
@@ -71,19 +71,21 @@ class FoldsResult:
         if not scores:
             reasons = "\n".join(failures.values())
             raise CarcinomapError(f"not one slide could be scored:\n{reasons}")
-        pooled = Scores(scheme, scores[0].mpp, scores, (), (), failures)
-        intervals = patient_intervals(scores, scheme, seed)
-        return cls(tuple(folds), pooled, intervals, tuple(dict.fromkeys(notes)))
+        settings = EvaluationSettings()
+        intervals = patient_intervals(scores, scheme, settings, seed)
+        pooled = Scores(scheme, scores[0].mpp, settings, scores, (), (), failures, intervals)
+        return cls(tuple(folds), pooled, tuple(dict.fromkeys(notes)))
 
     def write(self, output: Path) -> None:
         """Write ``report.html``, ``scores.json`` and, last, ``folds.json`` into a folder."""
         write_report(self.scores, output / "report.html")
-        intervals = {"intervals": self._intervals()}
-        write_json(output / "scores.json", self.scores.to_dict() | intervals)
+        write_scores(self.scores, output / NAME)
         write_json(output / "folds.json", self.to_dict())
 
-    def _intervals(self) -> dict[str, list[float]]:
-        return {key: list(ends) for key, ends in self.intervals.items()}
+    @property
+    def intervals(self) -> Mapping[str, tuple[float, float]]:
+        """95 % intervals of the scores over patients; of one patient none."""
+        return self.scores.intervals
 
     @property
     def models(self) -> tuple[Path, ...]:
@@ -97,7 +99,7 @@ class FoldsResult:
             "folds": [_described(fold, scheme) for fold in self.folds],
             "out_of_fold": {
                 **_figures(self.scores.confusion, scheme),
-                "intervals": self._intervals(),
+                "intervals": {key: list(ends) for key, ends in self.intervals.items()},
             },
             "failures": self.scores.failures,
             "notes": list(self.notes),

@@ -1,6 +1,7 @@
 """On what a training runs, in Lightning's words."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -45,7 +46,7 @@ def hardware(settings: TrainingSettings) -> dict[str, Any]:
 def _of_cpu() -> str:
     """Return the precision that suits this CPU: emulated bfloat16 would take longer than none."""
     # PyTorch before 2.9 cannot tell.
-    able = getattr(torch.cpu, "get_capabilities", dict)()
+    able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return "bf16-mixed" if able.get("avx512_bf16") or able.get("amx_bf16") else "32-true"
 
 

@@ -1,0 +1,228 @@
+"""All maps of a folder in one table: ``summary.csv``, a row for each slide."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from carcinomap.errors import InputError
+from carcinomap.files import atomic_path
+from carcinomap.segmentation.mapping.plan import CELL
+from carcinomap.segmentation.results.outputs import RECORD, UNCERTAINTY, Outputs
+from carcinomap.segmentation.results.planes import Planes
+from carcinomap.slide import is_own_output
+
+SUMMARY = "summary.csv"
+
+FIRST = ("name", "mpp", "tissue_mm2")
+LAST = ("mean_uncertainty", "seconds", "model", "status", "message")
+
+START = ",".join(FIRST).encode()
+"""How every table begins that carcinomap wrote."""
+
+LARGEST_TABLE = 64_000_000  # bytes
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what makes a spreadsheet compute a cell
+
+_Area = Annotated[float, Field(ge=0, le=1e9)]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
+
+
+class _Made(_Shape):
+    sha256: str
+
+
+class ClassArea(_Shape):
+    """What a record says of a class."""
+
+    area_mm2: _Area
+    share_of_tissue: float = Field(ge=0, le=1)
+    regions: int | None = Field(ge=0, le=10**9)
+
+
+class Record(_Shape):
+    """What of ``NAME.json`` a summary needs, with nothing in it that no map has."""
+
+    model: _Made
+    mpp: float = Field(ge=1e-3, le=1e6)
+    tissue_mm2: _Area
+    classes: dict[str, ClassArea] = Field(min_length=1, max_length=254)
+
+    @property
+    def fingerprint(self) -> str:
+        """The beginning of the model's."""
+        return self.model.sha256[:12]
+
+
+@dataclass(frozen=True)
+class MapSummary:
+    """One map.
+
+    Attributes:
+        name: The slide's.
+        record: What ``NAME.json`` says.
+        uncertainty: Mean entropy of what is mapped, as a share of the largest possible; None
+            where none was kept.
+        seconds: What mapping took; None where that is not known.
+    """
+
+    name: str
+    record: Record
+    uncertainty: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class FolderSummary:
+    """All that is known of a folder of maps.
+
+    Attributes:
+        maps: Those that are there, by name.
+        problems: Names of the slides that could not be mapped when they were last asked for, and
+            why, on one line; an earlier map of one may be there.
+    """
+
+    maps: tuple[MapSummary, ...]
+    problems: Mapping[str, str]
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes that any of the maps tells apart, in the order of the maps."""
+        return list(dict.fromkeys(name for one in self.maps for name in one.record.classes))
+
+
+def summarise(
+    folder: Path, failures: Sequence[tuple[Path, Exception]], seconds: Mapping[str, float]
+) -> FolderSummary:
+    """Look through a folder of maps.
+
+    Times, and uncertainties of maps that have not changed, are kept from the folder's last table.
+
+    Args:
+        folder: The maps.
+        failures: The slides that could not be mapped, with what went wrong.
+        seconds: How long each slide took that was mapped just now.
+    """
+    problems = {path.stem: " ".join(str(error).split()) for path, error in failures}
+    earlier = _earlier(folder / SUMMARY)
+    maps: list[MapSummary] = []
+    for path in sorted(folder.glob(f"*{RECORD}")):
+        if path.name.startswith(".") or not is_own_output(path):
+            continue
+        name = path.name.removesuffix(RECORD)
+        record = _read(path)
+        if record is None:
+            problems.setdefault(name, f"{path.name} is damaged")
+            continue
+        known = {} if name in seconds else _known(earlier.get(_inert(name), {}), record)
+        uncertainty = known.get("mean_uncertainty")
+        if uncertainty is None:
+            uncertainty = _mean_uncertainty(Outputs(folder, name).path(UNCERTAINTY), record)
+        maps.append(MapSummary(name, record, uncertainty, seconds.get(name, known.get("seconds"))))
+    return FolderSummary(tuple(maps), problems)
+
+
+def write_summary(summary: FolderSummary, path: Path) -> None:
+    """Write the table: UTF-8, separated by commas, nothing in it that a spreadsheet computes.
+
+    Args:
+        summary: Its rows.
+        path: The file.
+    """
+    classes = summary.classes
+    of_classes = [f"{name} {what}" for name in classes for what in ("mm2", "share", "regions")]
+    maps = {one.name: one for one in summary.maps}
+    # A name of a file need not be UTF-8, so that it cannot always be written as it is.
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="replace", newline="") as file,
+    ):
+        table = csv.writer(file)
+        table.writerow([*FIRST, *map(_inert, of_classes), *LAST])
+        for name in sorted({*maps, *summary.problems}):
+            problem = summary.problems.get(name, "")
+            status = "failed" if problem else "done"
+            numbers = _numbers(maps.get(name), classes)
+            table.writerow([_inert(name), *numbers, status, _inert(problem)])
+
+
+def _numbers(one: MapSummary | None, classes: Sequence[str]) -> list[str | float | None]:
+    """Return all of a row that comes from a map."""
+    if one is None:
+        return [None] * (len(FIRST) + 3 * len(classes) + len(LAST) - 3)
+    row: list[str | float | None] = [one.record.mpp, one.record.tissue_mm2]
+    for name in classes:
+        entry = one.record.classes.get(name)
+        row += [entry.area_mm2, entry.share_of_tissue, entry.regions] if entry else [None] * 3
+    row.append(None if one.uncertainty is None else round(one.uncertainty, 4))
+    row.append(None if one.seconds is None else round(one.seconds, 1))
+    return [*row, _inert(one.record.fingerprint)]
+
+
+def _inert(text: str) -> str:
+    """Return a text that a spreadsheet takes for a text."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _read(path: Path) -> Record | None:
+    """Read a record of ours; None where it is damaged."""
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _earlier(path: Path) -> dict[str, dict[str, str]]:
+    """Return the rows of a folder's table by name; none where it cannot be read."""
+    try:
+        if path.stat().st_size > LARGEST_TABLE:
+            return {}
+        with path.open(encoding="utf-8", newline="") as file:
+            return {row.get("name") or "": row for row in csv.DictReader(file)}
+    except (OSError, ValueError, csv.Error):  # there is none, or it is of someone else's making
+        return {}
+
+
+def _known(row: Mapping[str, str], record: Record) -> dict[str, float]:
+    """Return the time and the uncertainty in a row of an earlier table, if it is of this map."""
+    areas = {_inert(f"{name} mm2"): entry.area_mm2 for name, entry in record.classes.items()}
+    expected = {"mpp": record.mpp, "tissue_mm2": record.tissue_mm2, **areas}
+    if any(row.get(key) != str(value) for key, value in expected.items()):
+        return {}
+    if row.get("model") != _inert(record.fingerprint):
+        return {}
+    limits = {"mean_uncertainty": 1.0, "seconds": 1e9}
+    numbers = {key: _number(row.get(key), most) for key, most in limits.items()}
+    return {key: number for key, number in numbers.items() if number is not None}
+
+
+def _number(text: str | None, most: float) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if 0 <= number <= most else None
+
+
+def _mean_uncertainty(path: Path, record: Record) -> float | None:
+    """Return the mean entropy of what is mapped; None where no plane of it can be read."""
+    pixels = record.tissue_mm2 * 1e6 / record.mpp**2
+    if not path.is_dir() or not pixels:
+        return None
+    total = 0
+    try:
+        planes = Planes.open(path)
+        # Only what was written: of a damaged image, its size says nothing.
+        for file in (path / "0" / "0").glob("*/*"):
+            if file.name.isdecimal() and file.parent.name.isdecimal():
+                x, y = int(file.name) * CELL, int(file.parent.name) * CELL
+                # Entropy is the first plane, and 0 where nothing is mapped.
+                total += int(planes.window(x, y, CELL, CELL)[0].sum())
+    except (InputError, OSError):
+        return None
+    return min(1.0, total / 255 / pixels)
