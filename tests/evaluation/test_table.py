@@ -81,6 +81,12 @@ def test_what_is_left_out_is_said(tmp_path):
     assert "f: could not be scored: f.svs: broken" in text
 
 
+def test_of_many_slides_left_out_some_are_named(tmp_path):
+    text = printed(scores(tmp_path, 1, unmapped=tuple(f"u{i}" for i in range(10))))
+    assert "u7 and 2 more" in text
+    assert "u8" not in text
+
+
 def test_intervals_and_warnings_are_shown(tmp_path):
     intervals = {"mean_iou": (0.7, 0.8), "classes.normal.iou": (0.81, 0.87)}
     text = printed(scores(tmp_path, 1, intervals=intervals, warnings=("patient p was trained on",)))
