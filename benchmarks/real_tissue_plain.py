@@ -1,4 +1,4 @@
-"""The plain recipe of ``real_tissue.py``, to compare with: nothing of ``carcinomap.training``.
+"""The plain recipe of ``real_tissue.py``, to compare with: of ``carcinomap.training`` the arithmetic alone.
 
 The same network with the same ImageNet weights, in the same precision; crops anywhere in the
 training fields, flips and quarter turns, cross-entropy, AdamW with one cycle of the learning rate,
@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 from carcinomap.annotation import IGNORE
 from carcinomap.files import atomic_path
 from carcinomap.model import Model, ModelSpec, build_network, save_model
+from carcinomap.training.depthwise import in_full_precision_on_cpu
 from carcinomap.training.hardware import hardware
 
 # The settings that this loop heeds, besides the training's length.
@@ -35,6 +36,7 @@ def train_plain(task, settings, target, resume):
     network = build_network("unet", settings.encoder, len(task.scheme), settings.pretrained)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module = network.module.to(device, memory_format=torch.channels_last).train()
+    in_full_precision_on_cpu(module)
     optimiser = torch.optim.AdamW(
         module.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )

@@ -15,6 +15,7 @@ from carcinomap.annotation import IGNORE, ClassScheme
 from carcinomap.model import Preprocessing
 from carcinomap.training.augmentation import Augmentation, Variation
 from carcinomap.training.batches import Division
+from carcinomap.training.depthwise import in_full_precision_on_cpu
 from carcinomap.training.loss import SegmentationLoss
 from carcinomap.training.settings import TrainingSettings
 
@@ -55,6 +56,7 @@ class SegmentationTask(lightning.LightningModule):
         super().__init__()
         # Nearly twice as fast on CPUs, and what tensor cores want.
         self.network = network.to(memory_format=torch.channels_last)
+        in_full_precision_on_cpu(self.network)
         self._scheme = scheme
         self._settings = settings
         self._steps = steps
