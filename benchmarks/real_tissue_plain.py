@@ -1,4 +1,4 @@
-"""The plain recipe of ``real_tissue.py``, to compare with: of ``carcinomap.training`` the arithmetic alone.
+"""The plain recipe of ``real_tissue.py``, to compare with ``carcinomap.training``.
 
 The same network with the same ImageNet weights, in the same precision; crops anywhere in the
 training fields, flips and quarter turns, cross-entropy, AdamW with one cycle of the learning rate,
