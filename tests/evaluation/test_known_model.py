@@ -13,7 +13,8 @@ from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Case
 from carcinomap.errors import InputError
 from carcinomap.evaluation.curves import Curve
-from carcinomap.evaluation.known_model import LISTED, KnownModel
+from carcinomap.evaluation.known_model import KnownModel
+from carcinomap.evaluation.labels import MOST_NAMES
 from carcinomap.model import ModelSpec, Preprocessing
 from carcinomap.segmentation.identity import identity_of
 from carcinomap.slide import View
@@ -151,9 +152,9 @@ def test_a_second_readers_annotation_is_no_map(known, tmp_path):
 
 
 def test_many_slides_are_counted_and_some_named(known, tmp_path):
-    cases = [write_case(tmp_path, f"slide\x1b{number}", "p1") for number in range(LISTED + 3)]
+    cases = [write_case(tmp_path, f"slide\x1b{number}", "p1") for number in range(MOST_NAMES + 3)]
     (warning,) = warned(known, *cases)
-    assert warning.startswith(f"{LISTED + 3} of {LISTED + 3} slides")
+    assert warning.startswith(f"{MOST_NAMES + 3} of {MOST_NAMES + 3} slides")
     assert " and 3 more) are" in warning
     assert warning.isprintable()
 

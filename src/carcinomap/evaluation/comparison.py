@@ -22,6 +22,7 @@ from carcinomap.evaluation.intervals import (
     pool_patients,
     resampled_figures,
 )
+from carcinomap.evaluation.labels import listed
 from carcinomap.evaluation.score_file import ScoreFile
 from carcinomap.evaluation.scores import figures
 from carcinomap.evaluation.settings import EvaluationSettings
@@ -30,7 +31,6 @@ SAME_AREA = 0.01
 """Share by which the true area of a class may differ where maps differ in their mpp."""
 SETTINGS = ("detail_mpp", "tolerance_um", "min_region_um2", "overlap")
 """What two evaluations must have in common."""
-MOST_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -195,24 +195,18 @@ def _common(one: ScoreFile, other: ScoreFile) -> tuple[tuple[str, ...], list[str
         )
     notes = [f"{file.path}: {warning}" for file in (one, other) for warning in file.warnings]
     notes += [
-        f"only in {file.path}, left out: {_listed(file.slides.keys() - set(both))}"
+        f"only in {file.path}, left out: {listed(sorted(file.slides.keys() - set(both)))}"
         for file in (one, other)
         if file.slides.keys() - set(both)
     ]
     if unlike:
-        notes.append(f"what is true differs between the two, left out: {_listed(unlike)}")
+        notes.append(f"what is true differs between the two, left out: {listed(unlike)}")
     if one.mpp != other.mpp:
         notes.append(
             f"counted at {one.mpp:g} and {other.mpp:g} mpp: each map at its own, so that small "
             "differences may come from the size of the pixels"
         )
     return slides, notes
-
-
-def _listed(names: Iterable[str]) -> str:
-    ordered = sorted(names)
-    more = len(ordered) - MOST_NAMES
-    return ", ".join(ordered[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _same_truth(one: ScoreFile, other: ScoreFile, name: str) -> bool:

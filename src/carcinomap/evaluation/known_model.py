@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from carcinomap.cohort import Case
-from carcinomap.errors import InputError
 from carcinomap.evaluation.curves import Curve, read_curves
+from carcinomap.evaluation.labels import listed
 from carcinomap.model import Model, open_model
 from carcinomap.model.card import Section, card, printable
-from carcinomap.segmentation.many_slides import RUN_MODEL
+from carcinomap.segmentation.many_slides import RUN_MODEL, model_files
 from carcinomap.segmentation.results.outputs import MAP, RECORD
 
-LISTED = 8  # slides that a warning names
 RECORD_BYTES = 16 * 1024**2  # of a map's record, more than any honest one has
 
 MET = {
@@ -108,7 +107,7 @@ class KnownModel:
         Raises:
             InputError: There is no model, or it cannot be used.
         """
-        files = _model_files(Path(path))
+        files = model_files(Path(path))
         runs = [file.parent.name if len(files) > 1 else "" for file in files]
         models = [open_model(file) for file in files]
         curves = [
@@ -148,7 +147,7 @@ class KnownModel:
             if met := [what for split, what in MET.items() if split in splits]:
                 found[met[0]].append(case.name)
         warnings = [
-            what.format(f"{len(names)} of {len(cases)} slides ({_listed(names)})")
+            what.format(f"{len(names)} of {len(cases)} slides ({listed(names)})")
             for what, names in found.items()
             if names
         ]
@@ -160,19 +159,6 @@ class KnownModel:
         asked = [one for one in self.trainings if one.fingerprint in makers] or self.trainings
         digest = _digest(case.annotation)
         return {training.split_of(case.patient, digest) for training in asked}
-
-
-def _model_files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    if (path / RUN_MODEL).is_file():
-        return [path / RUN_MODEL]
-    files = sorted(path.glob(f"fold-*/{RUN_MODEL}"))
-    if not files:
-        raise InputError(
-            f"{path}: no model in this folder, neither {RUN_MODEL} nor fold-*/{RUN_MODEL}"
-        )
-    return files
 
 
 def _sections(runs: Sequence[str], models: Sequence[Model]) -> Iterator[Section]:
@@ -223,8 +209,3 @@ def _texts(value: Any) -> frozenset[str]:
         if isinstance(value, list)
         else frozenset()
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return printable(", ".join(names[:LISTED])) + more

@@ -1,4 +1,8 @@
-"""What the scores are called on the screen."""
+"""What scores are called on the screen, and how slides are listed."""
+
+from collections.abc import Iterable
+
+from carcinomap.model.card import printable
 
 OVERALL = {
     "mean_iou": "mean IoU",
@@ -26,3 +30,12 @@ OF_CLASS = {
 """Of each class."""
 
 LESS_IS_BETTER = frozenset({"calibration_error", "hausdorff_95_um"})
+
+MOST_NAMES = 8
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return some of the names, fit for a terminal, and how many more there are."""
+    ordered = list(names)
+    more = len(ordered) - MOST_NAMES
+    return printable(", ".join(ordered[:MOST_NAMES])) + (f" and {more} more" if more > 0 else "")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich import box
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -11,15 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from carcinomap.evaluation.confusion import has_bach_classes
-from carcinomap.evaluation.labels import OVERALL
+from carcinomap.evaluation.labels import OVERALL, listed
 from carcinomap.evaluation.report import area_text, score_text
 from carcinomap.evaluation.scores import CaseScores, Scores, class_figures, overall_figures
 
 MOST_SLIDES = 20
 """With more slides than this, the screen shows their sum alone; the report has them all."""
 
-MOST_NAMES = 8
-"""Of slides that are left out, on the screen; the report names them all."""
 SHOWN = {
     "iou": "IoU",
     "precision": "precision",
@@ -43,15 +39,10 @@ def _left_out(scores: Scores) -> list[str]:
     """Return a line on every slide that is not in the scores, or on several with one reason."""
     lines = [f"{name}: could not be scored: {why}" for name, why in scores.failures.items()]
     if scores.unmapped:
-        lines.append(f"no map, left out: {_listed(scores.unmapped)}")
+        lines.append(f"no map, left out: {listed(scores.unmapped)}")
     if scores.unannotated:
-        lines.append(f"no annotation, left out: {_listed(scores.unannotated)}")
+        lines.append(f"no annotation, left out: {listed(scores.unannotated)}")
     return lines
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _classes(scores: Scores) -> Table:

@@ -103,12 +103,12 @@ def open_models(
     from carcinomap.model.ensemble import Ensemble  # noqa: PLC0415
 
     paths = [model] if isinstance(model, str | Path) else model
-    models = [open_model(file) for path in paths for file in _model_files(Path(path))]
+    models = [open_model(file) for path in paths for file in model_files(Path(path))]
     runtimes = [open_runtime(loaded, device, threads) for loaded in models]
     return (runtimes[0] if len(runtimes) == 1 else Ensemble(runtimes)), models
 
 
-def _model_files(path: Path) -> list[Path]:
+def model_files(path: Path) -> list[Path]:
     """Return a model file as it is; of a run's folder the model, or those of all its folds.
 
     Raises:
