@@ -63,7 +63,7 @@ def run_demo(
     maps = segment([unseen], model, output / "maps", SegmentationSettings())
     for _, error in maps.failures:
         raise error
-    scores = evaluate_cohort(read_cohort(unseen), output / "maps", output)
+    scores = evaluate_cohort(read_cohort(unseen), output / "maps", output, model=output / "run")
     return DemoResult(scores, output / "report.html", maps.done[0].overview)
 
 
