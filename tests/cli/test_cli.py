@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from carcinomap.cli.main import app
 from carcinomap.version import __version__
 
-TINY = ["--patch", "64", "--batch", "2", "--steps", "2", "--validation-patches", "4"]
-TINY += ["--no-pretrained", "--workers", "0"]
+TINY = ["--architecture", "unet", "--patch", "64", "--batch", "2"]
+TINY += ["--steps", "2", "--validation-patches", "4", "--no-pretrained", "--workers", "0"]
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
@@ -216,7 +216,8 @@ def test_ctrl_c_leaves_nothing_half_written(made_slides, model, tmp_path):
 def test_python_of_the_readme_runs(made_slides, tmp_path, monkeypatch, capsys):
     (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert len(code.strip().splitlines()) <= 12
-    quick = "steps=2, patch=64, batch=2, validation_patches=4, pretrained=False, workers=0"
+    quick = "architecture='unet', steps=2, patch=64, batch=2, validation_patches=4"
+    quick += ", pretrained=False, workers=0"
     monkeypatch.chdir(tmp_path)
     Path("SLIDES").symlink_to(made_slides)
     for suffix in (".svs", ".xml"):

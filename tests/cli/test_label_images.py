@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from carcinomap.cli.main import app
 
-TINY = ["--patch", "64", "--batch", "2", "--steps", "1", "--validation-patches", "2"]
-TINY += ["--no-pretrained", "--workers", "0"]
+TINY = ["--architecture", "unet", "--patch", "64", "--batch", "2"]
+TINY += ["--steps", "1", "--validation-patches", "2", "--no-pretrained", "--workers", "0"]
 
 
 def call(*arguments):

@@ -10,8 +10,8 @@ from carcinomap.cli.main import app
 from carcinomap.segmentation import NOT_MAPPED, ClassMap
 from carcinomap.slide import open_slide
 
-TINY = ["--patch", "64", "--batch", "2", "--steps", "2", "--validation-patches", "4"]
-TINY += ["--no-pretrained", "--workers", "0"]
+TINY = ["--architecture", "unet", "--patch", "64", "--batch", "2"]
+TINY += ["--steps", "2", "--validation-patches", "4", "--no-pretrained", "--workers", "0"]
 
 
 def call(*arguments):

@@ -9,8 +9,8 @@ from typer.testing import CliRunner, Result
 from carcinomap.cli.main import app
 
 SMALL = ["--size", "500", "--mpp", "1"]
-TINY = ["--patch", "64", "--batch", "2", "--steps", "2", "--validation-patches", "2"]
-TINY += ["--no-pretrained", "--workers", "0"]
+TINY = ["--architecture", "unet", "--patch", "64", "--batch", "2"]
+TINY += ["--steps", "2", "--validation-patches", "2", "--no-pretrained", "--workers", "0"]
 
 
 def call(*arguments: object) -> Result:

@@ -27,7 +27,14 @@ from carcinomap.training import TrainingSettings, train
 from carcinomap.training.data import prepare
 from carcinomap.training.dataset import PatchDataset
 
-TINY = {"patch": 64, "batch": 2, "validation_patches": 4, "pretrained": False, "workers": 0}
+TINY = {
+    "architecture": "unet",
+    "patch": 64,
+    "batch": 2,
+    "validation_patches": 4,
+    "pretrained": False,
+    "workers": 0,
+}
 CLASSES = """
 classes:
   - {name: rest, color: "#b3b3b3"}

@@ -15,7 +15,14 @@ from carcinomap.training import TrainingSettings, train
 from carcinomap.training.data import prepare
 from carcinomap.training.loop import length
 
-TINY = {"patch": 64, "batch": 2, "validation_patches": 4, "pretrained": False, "workers": 0}
+TINY = {
+    "architecture": "unet",
+    "patch": 64,
+    "batch": 2,
+    "validation_patches": 4,
+    "pretrained": False,
+    "workers": 0,
+}
 
 
 @pytest.fixture(scope="module")

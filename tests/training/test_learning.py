@@ -18,7 +18,14 @@ from carcinomap.model import load_model
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.task import SegmentationTask
 
-SMALL = {"patch": 64, "batch": 4, "validation_patches": 4, "pretrained": False, "workers": 0}
+SMALL = {
+    "architecture": "unet",
+    "patch": 64,
+    "batch": 4,
+    "validation_patches": 4,
+    "pretrained": False,
+    "workers": 0,
+}
 
 
 @pytest.fixture(scope="module")

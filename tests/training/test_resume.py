@@ -9,7 +9,14 @@ from carcinomap.cohort import Cohort, read_cohort
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.watch import Watch
 
-SMALL = {"patch": 64, "batch": 2, "validation_patches": 4, "pretrained": False, "workers": 0}
+SMALL = {
+    "architecture": "unet",
+    "patch": 64,
+    "batch": 2,
+    "validation_patches": 4,
+    "pretrained": False,
+    "workers": 0,
+}
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,8 @@ def start_from(network: Network, scheme: ClassScheme, path: str | Path) -> str:
     if (spec.architecture, dict(spec.kwargs)) != (network.architecture, dict(network.kwargs)):
         raise InputError(
             f"{path}: is a {spec.architecture} {dict(spec.kwargs)}, where a "
-            f"{network.architecture} {dict(network.kwargs)} is to be trained"
+            f"{network.architecture} {dict(network.kwargs)} is to be trained; "
+            f"--architecture {spec.architecture} with the same options makes them alike"
         )
     shared = [name for name in scheme.names if name in spec.classes.names]
     ours, theirs = (

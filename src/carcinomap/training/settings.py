@@ -13,9 +13,9 @@ class TrainingSettings(Settings):
     """Settings of one training run; the defaults suit a first model on any machine."""
 
     architecture: str = Field(
-        "unet",
-        description="Network: 'unet', 'context-unet', 'atrous-resnet', or any other "
-        "architecture of segmentation-models-pytorch.",
+        "context-unet",
+        description="Network: 'context-unet', which sees the surroundings too, 'unet', "
+        "'atrous-resnet', or any other architecture of segmentation-models-pytorch.",
     )
     encoder: str = Field(
         "efficientnet-lite0",
