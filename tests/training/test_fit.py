@@ -55,9 +55,8 @@ def test_run_leaves_a_model_and_how_it_came_about(cohort, tmp_path):
 
 
 def test_a_context_network_learns_from_two_views(cohort, tmp_path):
-    settings = TrainingSettings(
-        **{**TINY, "patch": 128}, steps=2, validate_every=1, architecture="context-unet", context=2
-    )
+    wide = {"architecture": "context-unet", "patch": 128, "context": 2}
+    settings = TrainingSettings(**{**TINY, **wide}, steps=2, validate_every=1)
     model = load_model(train(cohort, tmp_path, settings).model)
     assert [(view.mpp, view.size) for view in model.spec.views] == [(1.0, 128), (2.0, 128)]
     tile, wide = (np.full((1, 128, 128, 3), value, np.uint8) for value in (200, 160))
@@ -66,7 +65,8 @@ def test_a_context_network_learns_from_two_views(cohort, tmp_path):
 
 
 def test_a_patch_that_does_not_fit_the_network_is_refused(cohort, tmp_path):
-    settings = TrainingSettings(**{**TINY, "patch": 192}, steps=1, architecture="context-unet")
+    wide = {"architecture": "context-unet", "patch": 192}
+    settings = TrainingSettings(**{**TINY, **wide}, steps=1)
     with pytest.raises(InputError, match="multiple of 128"):
         train(cohort, tmp_path, settings)
     assert not list(tmp_path.iterdir())
