@@ -90,6 +90,7 @@ def test_scores_equal_sets_of_pixels(images):
         assert confusion.dice[index] == dice
         assert confusion.precision[index] == (both / len(mapped) if mapped else None)
         assert confusion.recall[index] == (both / len(true) if true else None)
+        assert confusion.area_ratio[index] == (len(mapped) / len(true) if true else None)
         assert confusion.truth_pixels[index] == len(true)
         if true:
             ious.append(iou)

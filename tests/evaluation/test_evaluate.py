@@ -26,7 +26,8 @@ BOXES = [("Carcinoma in situ", 200, 100, 300, 200), ("INVASIVE", 320, 200, 500, 
 OVERALL = ("mean_iou", "mean_dice", "pixel_accuracy", "frequency_weighted_iou", "kappa", "bach")
 FIGURES = (*OVERALL, "calibration_error", "classes", "confusion")
 OF_CLASS = (
-    *("iou", "dice", "precision", "recall", "specificity", "surface_dice", "hausdorff_95_um"),
+    *("iou", "dice", "precision", "recall", "specificity", "area_ratio"),
+    *("surface_dice", "hausdorff_95_um"),
     *("region_precision", "region_recall", "region_f1", "pixels", "mapped_pixels"),
 )
 

@@ -142,6 +142,15 @@ class Confusion:
         return self._per_class(others - (self._mapped - self._hits), others)
 
     @property
+    def area_ratio(self) -> tuple[float | None, ...]:
+        """Mapped area of a class over its true area, wherever it lies, (TP + FP) / (TP + FN).
+
+        1 where the areas agree. Source: the same as one plus the relative volume difference of
+        Heimann et al., IEEE Transactions on Medical Imaging 28 (2009), 1251–1265.
+        """
+        return self._per_class(self._mapped, self._truth)
+
+    @property
     def mean_iou(self) -> float | None:
         """Mean IoU over the classes present in the truth, class 0 included.
 

@@ -21,6 +21,7 @@ OF_CLASS = {
     "precision": "precision",
     "recall": "recall",
     "specificity": "specificity",
+    "area_ratio": "mapped / true area",
     "surface_dice": "surface Dice",
     "hausdorff_95_um": "Hausdorff 95 %, µm",
     "region_precision": "region precision",

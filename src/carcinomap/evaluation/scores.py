@@ -159,6 +159,7 @@ def class_figures(
         "precision": confusion.precision,
         "recall": confusion.recall,
         "specificity": confusion.specificity,
+        "area_ratio": confusion.area_ratio,
         "surface_dice": boundaries.surface_dice(settings.tolerance_um),
         "hausdorff_95_um": tuple(map(_finite, boundaries.hausdorff_95)),
         "region_precision": regions.precision,
