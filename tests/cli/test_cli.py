@@ -203,7 +203,7 @@ def test_ctrl_c_leaves_nothing_half_written(made_slides, model, tmp_path):
     while process.poll() is None and not list(output.glob("*.partial")):
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=180)
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert not list(output.glob("slide-03*"))
