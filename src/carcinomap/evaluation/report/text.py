@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from math import floor, log10
-
 from carcinomap.evaluation.pictures import Colour
+from carcinomap.segmentation.gallery import area_text
+
+__all__ = ["area_text", "css", "distance_text", "percent_text", "score_text", "sort_key"]
 
 
 def score_text(score: float | None) -> str:
@@ -16,16 +17,6 @@ def score_text(score: float | None) -> str:
         return "–"
     text = f"{score:.3f}".replace("-", "−")
     return "0.999" if text == "1.000" and score < 1 else text
-
-
-def area_text(mm2: float) -> str:
-    """Return an area in mm² with at least three digits, or that it is smaller than 0.001."""
-    if 0 < mm2 < 0.001:
-        return "< 0.001"
-    # Rounded before it is looked at: 99.96 is 100, with no decimals.
-    rounded = float(f"{mm2:.3g}")
-    decimals = max(0, 2 - floor(log10(rounded))) if rounded else 0
-    return f"{mm2:,.{decimals}f}"
 
 
 def distance_text(microns: float | None) -> str:
