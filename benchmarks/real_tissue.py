@@ -8,9 +8,9 @@
 ``glas`` trains each recipe on two thirds of GlaS's patients and scores it on the fields of the
 others, three times. ``a03`` trains on four windows of one slide and scores on three others.
 ``ablation`` leaves out one ingredient at a time, on one fold. Recipes: ``plain`` is a short loop
-of this benchmark's own (random crops, flips, cross-entropy, one-cycle), ``ours`` is
-``carcinomap.train`` as it comes, ``context`` the same with the context network; ``--set
-NAME=VALUE`` changes any setting of the training. What validates, and so chooses the best step, is
+of this benchmark's own (a U-Net, random crops, flips, cross-entropy, one-cycle), ``ours`` is
+``carcinomap.train`` as it comes, ``unet`` the same with that U-Net; ``--set NAME=VALUE`` changes
+any setting of the training. What validates, and so chooses the best step, is
 part of the training patients or windows, never of what is scored.
 
 Every run has a folder in RUNS with its model and ``result.json``. A run that is there is passed
@@ -85,7 +85,7 @@ def _options():
     ablation.add_argument("--only", nargs="+", choices=ABLATIONS, help="instead of all")
     windows = parts.add_parser("a03", help="BACH A03: four windows train, three are scored")
     windows.add_argument("slide", type=Path, help="annotation and _windows.json lie beside it")
-    windows.add_argument("--recipe", nargs="+", choices=RECIPES, default=["ours", "context"])
+    windows.add_argument("--recipe", nargs="+", choices=RECIPES, default=["plain", "ours"])
     for part in (fields, ablation):
         part.add_argument("--few", type=int, help="fields of each patient, to try this script")
     for part in (fields, ablation, windows):
