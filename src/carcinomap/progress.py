@@ -1,8 +1,9 @@
 """Progress bars with rate and remaining time; silent when nobody looks at a terminal."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rich.console import Console
@@ -19,6 +20,26 @@ from rich.progress import (
 from rich.text import Text
 
 _quiet = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a piece of work is.
+
+    Attributes:
+        description: What is going on, in a word or two.
+        done: What is done of it.
+        total: Of how much; None where it is not known.
+        unit: What is counted, such as ``"tiles"``.
+    """
+
+    description: str
+    done: float
+    total: float | None
+    unit: str
+
+
+_listener: Callable[[Step], None] | None = None
 
 
 class Advance(Protocol):
@@ -43,6 +64,20 @@ def set_quiet(quiet: bool) -> None:
 
 
 @contextmanager
+def listening(listener: Callable[[Step], None]) -> Iterator[None]:
+    """Tell ``listener`` of all progress inside the block, of any thread, instead of showing bars.
+
+    What the listener raises goes through to the work that tells of its progress.
+    """
+    global _listener  # noqa: PLW0603 - work that is several calls deep is not asked who listens
+    before, _listener = _listener, listener
+    try:
+        yield
+    finally:
+        _listener = before
+
+
+@contextmanager
 def progress(description: str, total: float | None, unit: str) -> Iterator[Advance]:
     """Show a bar on standard error while the block runs.
 
@@ -54,6 +89,9 @@ def progress(description: str, total: float | None, unit: str) -> Iterator[Advan
     Yields:
         A function to call with the amount done since the last call.
     """
+    if _listener is not None:
+        yield _telling(_listener, Step(description, 0, total, unit))
+        return
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -74,3 +112,14 @@ def progress(description: str, total: float | None, unit: str) -> Iterator[Advan
                 bar.update(task, note=note)
 
         yield advance
+
+
+def _telling(listener: Callable[[Step], None], step: Step) -> Advance:
+    listener(step)
+
+    def advance(amount: float = 1, note: str | None = None) -> None:
+        nonlocal step
+        step = replace(step, done=step.done + amount)
+        listener(step)
+
+    return advance

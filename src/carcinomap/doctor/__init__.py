@@ -1,0 +1,1 @@
+"""What this machine has of what carcinomap can use, what is missing, and how to get it."""

@@ -1,0 +1,24 @@
+"""Run tasks and show how they go."""
+
+from collections.abc import Iterator, Sequence
+
+from carcinomap.work.backend import Backend, InThisProcess
+from carcinomap.work.table import shown
+from carcinomap.work.task import Outcome, Task
+
+
+def run(
+    tasks: Sequence[Task], backend: Backend | None = None, title: str = "slides"
+) -> Iterator[Outcome]:
+    """Yield what becomes of each task, in the order in which they end; show a live table meanwhile.
+
+    Args:
+        tasks: The work.
+        backend: What runs it; in this process, one after the other, where None.
+        title: What is done to how many of what, such as ``"mapping"``.
+
+    Raises:
+        CarcinomapError: There is nothing to run tasks on.
+    """
+    with shown(title, len(tasks)) as board:
+        yield from (backend or InThisProcess()).run(tasks, board)
