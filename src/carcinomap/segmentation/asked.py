@@ -1,0 +1,109 @@
+"""Which slides a user means: files, folders, patterns, a table, a list on standard input."""
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from carcinomap.cohort.reading import survey
+from carcinomap.errors import InputError
+from carcinomap.slide import find_slides
+
+STANDARD_INPUT = "-"
+LONGEST_LIST = 64_000_000  # characters on standard input
+TAKEN = re.compile(r"run(-\d+-of-\d+)?")  # a slide of such a name would share the run's record
+
+Missing = tuple[Path, Exception]
+"""Something that was asked for and is no slide, and why."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A slide to be mapped.
+
+    Attributes:
+        path: The file.
+        mpp: Microns per level-0 pixel where the user says so; None takes the file's own.
+    """
+
+    path: Path
+    mpp: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The slide's name, after which its results are named."""
+        return self.path.stem
+
+
+def find_asked(
+    slides: str | Path | Sequence[str | Path], mpp: float | None = None
+) -> tuple[list[Asked], list[Missing]]:
+    """Return the slides that are there, in a stable order, and what is wrong with the others.
+
+    Args:
+        slides: Slides, folders, patterns, CSV tables with a column ``slide`` (and ``mpp``), or
+            ``-`` for a list on standard input, one of these a line.
+        mpp: Microns per level-0 pixel of all of them.
+    """
+    found: list[Asked] = []
+    missing: list[Missing] = []
+    for one in _listed([slides] if isinstance(slides, str | Path) else slides):
+        path = Path(one)
+        try:
+            if path.suffix.lower() == ".csv":
+                of_table, wrong = _of_table(path)
+                found += of_table
+                missing += wrong
+            else:
+                found += map(Asked, find_slides(one))
+        except InputError as error:
+            missing.append((path, error))
+    if mpp is not None:
+        found = [Asked(one.path, mpp) for one in found]
+    return found, missing
+
+
+def check_names(slides: Sequence[Asked]) -> None:
+    """Check that every slide can have results of its own.
+
+    Raises:
+        InputError: Two slides have one name, or a slide has one that is taken.
+    """
+    twice = [name for name, count in Counter(one.name for one in slides).items() if count > 1]
+    if twice:
+        raise InputError(
+            f"{twice[0]}: two slides have this name, and results are named after the slide; "
+            "segment them into different folders"
+        )
+    for one in slides:
+        if TAKEN.fullmatch(one.name):
+            raise InputError(
+                f"{one.path}: {one.name}.json is the record of the whole run, and would be that "
+                "of this slide too; rename the slide"
+            )
+
+
+def _listed(slides: Sequence[str | Path]) -> Iterator[str | Path]:
+    for one in slides:
+        if str(one) == STANDARD_INPUT:
+            text = sys.stdin.read(LONGEST_LIST)
+            yield from filter(None, map(str.strip, text.splitlines()))
+        else:
+            yield one
+
+
+def _of_table(table: Path) -> tuple[list[Asked], list[Missing]]:
+    """Return the slides of a cohort's table, and what is wrong with its other lines.
+
+    Whether they have annotations, and which, is of no interest here.
+    """
+    found = survey(table)
+    slides = [Asked(case.slide, case.mpp) for case in found.cohort.cases]
+    wrong = [
+        one
+        for one in found.findings
+        if one.severity == "error" and (not one.slide or one.kind == "two slides of one name")
+    ]
+    return slides, [(table, InputError(one.message)) for one in wrong]
