@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from carcinomap.cohort.reading import survey
 from carcinomap.errors import InputError
 from carcinomap.slide import find_slides
+from carcinomap.work import Shard
 
 STANDARD_INPUT = "-"
 LONGEST_LIST = 64_000_000  # characters on standard input
@@ -37,52 +39,67 @@ class Asked:
         return self.path.stem
 
 
-def find_asked(
-    slides: str | Path | Sequence[str | Path], mpp: float | None = None
-) -> tuple[list[Asked], list[Missing]]:
-    """Return the slides that are there, in a stable order, and what is wrong with the others.
+@dataclass(frozen=True)
+class SlideList:
+    """All that was asked for.
 
-    Args:
-        slides: Slides, folders, patterns, CSV tables with a column ``slide`` (and ``mpp``), or
-            ``-`` for a list on standard input, one of these a line.
-        mpp: Microns per level-0 pixel of all of them.
+    Attributes:
+        slides: The slides that are there, in a stable order.
+        missing: What is wrong with the others.
     """
-    found: list[Asked] = []
-    missing: list[Missing] = []
-    for one in _listed([slides] if isinstance(slides, str | Path) else slides):
-        path = Path(one)
-        try:
-            if path.suffix.lower() == ".csv":
-                of_table, wrong = _of_table(path)
-                found += of_table
-                missing += wrong
-            else:
-                found += map(Asked, find_slides(one))
-        except InputError as error:
-            missing.append((path, error))
-    if mpp is not None:
-        found = [Asked(one.path, mpp) for one in found]
-    return found, missing
 
+    slides: tuple[Asked, ...]
+    missing: tuple[Missing, ...] = ()
 
-def check_names(slides: Sequence[Asked]) -> None:
-    """Check that every slide can have results of its own.
+    @classmethod
+    def of(cls, slides: str | Path | Sequence[str | Path], mpp: float | None = None) -> Self:
+        """Find slides.
 
-    Raises:
-        InputError: Two slides have one name, or a slide has one that is taken.
-    """
-    twice = [name for name, count in Counter(one.name for one in slides).items() if count > 1]
-    if twice:
-        raise InputError(
-            f"{twice[0]}: two slides have this name, and results are named after the slide; "
-            "segment them into different folders"
-        )
-    for one in slides:
-        if TAKEN.fullmatch(one.name):
+        Args:
+            slides: Slides, folders, patterns, CSV tables with a column ``slide`` (and ``mpp``), or
+                ``-`` for a list on standard input, one of these a line.
+            mpp: Microns per level-0 pixel of all of them; None takes the table's or the file's.
+        """
+        found: list[Asked] = []
+        missing: list[Missing] = []
+        for one in _listed([slides] if isinstance(slides, str | Path) else slides):
+            path = Path(one)
+            try:
+                if path.suffix.lower() == ".csv":
+                    of_table, wrong = _of_table(path)
+                    found += of_table
+                    missing += wrong
+                else:
+                    found += map(Asked, find_slides(one))
+            except InputError as error:
+                missing.append((path, error))
+        if mpp is not None:
+            found = [Asked(one.path, mpp) for one in found]
+        return cls(tuple(found), tuple(missing))
+
+    def part(self, shard: Shard | None) -> "SlideList":
+        """Return every Nth slide; what is wrong with others is told in every part."""
+        return self if shard is None else SlideList(tuple(shard.of(self.slides)), self.missing)
+
+    def check_names(self) -> None:
+        """Check that every slide can have results of its own.
+
+        Raises:
+            InputError: Two slides have one name, or a slide has one that is taken.
+        """
+        names = Counter(one.name for one in self.slides)
+        twice = [name for name, count in names.items() if count > 1]
+        if twice:
             raise InputError(
-                f"{one.path}: {one.name}.json is the record of the whole run, and would be that "
-                "of this slide too; rename the slide"
+                f"{twice[0]}: two slides have this name, and results are named after the slide; "
+                "segment them into different folders"
             )
+        for one in self.slides:
+            if TAKEN.fullmatch(one.name):
+                raise InputError(
+                    f"{one.path}: {one.name}.json is the record of the whole run, and would be "
+                    "that of this slide too; rename the slide"
+                )
 
 
 def _listed(slides: Sequence[str | Path]) -> Iterator[str | Path]:

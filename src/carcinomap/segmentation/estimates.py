@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from carcinomap.errors import InputError
-from carcinomap.segmentation.asked import Missing, find_asked
+from carcinomap.segmentation.asked import Missing, SlideList
 from carcinomap.segmentation.dry_run import Estimate, estimate
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.interest import read_interest
@@ -31,7 +31,7 @@ class Estimates:
 
 
 def estimate_slides(
-    slides: str | Path | Sequence[str | Path],
+    slides: str | Path | Sequence[str | Path] | SlideList,
     model: str | Path | Sequence[str | Path],
     settings: SegmentationSettings | None = None,
     *,
@@ -46,13 +46,14 @@ def estimate_slides(
     Raises:
         InputError: See ``segment``.
     """
-    found, failures = find_asked(slides, mpp)
+    found = slides if isinstance(slides, SlideList) else SlideList.of(slides, mpp)
+    failures = list(found.missing)
     runtime, models = open_models(model, device, threads)
     settings = settings or SegmentationSettings()
     infer, _ = inference(runtime, settings)
     stain = target_of(models, settings)
     estimates: list[Estimate] = []
-    for asked in shard.of(found) if shard else found:
+    for asked in found.part(shard).slides:
         try:
             with open_slide(asked.path, asked.mpp) as slide:
                 regions = None if roi is None else read_interest(Path(roi), slide)

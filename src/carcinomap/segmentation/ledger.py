@@ -1,9 +1,8 @@
 """What became of every slide that was asked for."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from carcinomap.segmentation.asked import Asked, Missing
+from carcinomap.segmentation.asked import Asked, Missing, SlideList
 from carcinomap.segmentation.folder.manifest import SlideRun
 from carcinomap.segmentation.one_slide import Segmentation
 from carcinomap.segmentation.tasks import Mapped
@@ -14,13 +13,12 @@ class Ledger:
     """Keeps a few words on each slide, in the order asked for.
 
     Args:
-        slides: All that are to be mapped.
-        missing: What else was asked for and is no slide, and why.
+        asked: What was asked for.
     """
 
-    def __init__(self, slides: Sequence[Asked], missing: Sequence[Missing]) -> None:
-        self._slides = slides
-        self._missing = missing
+    def __init__(self, asked: SlideList) -> None:
+        self._slides = asked.slides
+        self._missing = asked.missing
         self._ended: dict[int, Outcome] = {}
 
     def add(self, outcome: Outcome) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from carcinomap.segmentation.asked import Asked, Missing, check_names, find_asked
+from carcinomap.segmentation.asked import Asked, Missing, SlideList
 from carcinomap.segmentation.folder.manifest import Run
 from carcinomap.segmentation.identity import described
 from carcinomap.segmentation.ledger import Ledger
@@ -38,7 +38,7 @@ class Segmentations:
 
 
 def segment(
-    slides: str | Path | Sequence[str | Path],
+    slides: str | Path | Sequence[str | Path] | SlideList,
     model: str | Path | Sequence[str | Path],
     output: str | Path,
     settings: SegmentationSettings | None = None,
@@ -55,7 +55,7 @@ def segment(
 
     Args:
         slides: Slides, folders of slides, patterns such as ``"batch-3/*.svs"``, CSV tables with a
-            column ``slide``, or ``-`` for a list of these on standard input.
+            column ``slide``, or ``-`` for a list of these on standard input; or a ``SlideList``.
         model: A model file, or the folder of a training run; of several, and of the folds of a
             cross-validation, the probabilities are averaged.
         output: Folder to write ``NAME.ome.tif``, ``.geojson``, ``.png`` and ``.json`` to,
@@ -76,7 +76,8 @@ def segment(
         InputError: A model cannot be used, they do not fit together, there is no such device, or
             two slides have the same name.
     """
-    found, missing = find_asked(slides, mpp)
+    asked = slides if isinstance(slides, SlideList) else SlideList.of(slides, mpp)
+    asked.check_names()
     files = ModelFiles(model_files(model), device, threads)
     models = files.models()
     order = Order(
@@ -93,8 +94,7 @@ def segment(
         "threads": threads,
         "models": [str(file) for file in files.files],
     }
-    check_names(found)
-    return _segment_all(found, missing, order, models, options, shard, backend)
+    return _segment_all(asked, order, models, options, shard, backend)
 
 
 def segment_slides(
@@ -120,14 +120,13 @@ def segment_slides(
         None if roi is None else Path(roi),
         overwrite,
     )
-    asked = [Asked(Path(path), mpp) for path in slides]
-    check_names(asked)
-    return _segment_all(asked, (), order, models, {})
+    asked = SlideList(tuple(Asked(Path(path), mpp) for path in slides))
+    asked.check_names()
+    return _segment_all(asked, order, models, {})
 
 
 def _segment_all(
-    slides: Sequence[Asked],
-    missing: Sequence[Missing],
+    asked: SlideList,
     order: Order,
     models: "Sequence[Model]",
     options: Mapping[str, Any],
@@ -136,9 +135,9 @@ def _segment_all(
 ) -> Segmentations:
     """Map slides, and write down what became of each, whatever happens."""
     begun = datetime.now(UTC)
-    wanted = shard.of(slides) if shard else slides
-    ledger = Ledger(wanted, missing)
-    tasks = [Task(one.name, map_asked, (one, order)) for one in wanted]
+    wanted = asked.part(shard)
+    ledger = Ledger(wanted)
+    tasks = [Task(one.name, map_asked, (one, order)) for one in wanted.slides]
     try:
         with closing(run_tasks(tasks, backend, "mapping")) as outcomes:
             for outcome in outcomes:
