@@ -7,6 +7,7 @@ tasks: one after the other in this process, each in a process of its own, or on 
 """
 
 from carcinomap.work.backend import Backend, InThisProcess
+from carcinomap.work.processes import OwnProcesses
 from carcinomap.work.run import run
 from carcinomap.work.settings import WorkSettings
 from carcinomap.work.task import Board, LostError, Outcome, Task
@@ -17,6 +18,7 @@ __all__ = [
     "InThisProcess",
     "LostError",
     "Outcome",
+    "OwnProcesses",
     "Task",
     "WorkSettings",
     "run",
