@@ -7,6 +7,7 @@ tasks: one after the other in this process, each in a process of its own, or on 
 """
 
 from carcinomap.work.backend import Backend, InThisProcess
+from carcinomap.work.processes import OwnProcesses
 from carcinomap.work.run import run
 from carcinomap.work.settings import WorkSettings
 from carcinomap.work.shard import Shard
@@ -18,6 +19,7 @@ __all__ = [
     "InThisProcess",
     "LostError",
     "Outcome",
+    "OwnProcesses",
     "Shard",
     "Task",
     "WorkSettings",
