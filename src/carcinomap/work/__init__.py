@@ -7,6 +7,7 @@ process, is an ``Outcome`` of that task alone.
 """
 
 from carcinomap.work.backend import Backend, InThisProcess
+from carcinomap.work.processes import OwnProcesses
 from carcinomap.work.run import run
 from carcinomap.work.settings import WorkSettings
 from carcinomap.work.task import Board, LostError, Outcome, Task
@@ -18,6 +19,7 @@ __all__ = [
     "InThisProcess",
     "LostError",
     "Outcome",
+    "OwnProcesses",
     "Task",
     "Threads",
     "WorkSettings",
