@@ -15,8 +15,10 @@ from carcinomap.cli.annotation_options import (
 )
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Common, Outcome
+from carcinomap.cli.work_options import backend_of, slides_at_once, threads_each
 from carcinomap.cohort import TileSettings
 from carcinomap.errors import InputError
+from carcinomap.work import WorkSettings
 
 if TYPE_CHECKING:
     from carcinomap.annotation import ClassScheme
@@ -28,6 +30,7 @@ def tiles(
         Path, typer.Argument(help="Folder of slides with annotations beside them, or a CSV table.")
     ],
     settings: TileSettings,
+    work: WorkSettings,
     common: Common,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the tiles.")
@@ -62,8 +65,11 @@ def tiles(
         _write_preview(preview, found, scheme, settings.mpp, common.seed)
     if output is None:
         return Outcome({"preview": str(preview)}, Text(str(preview)), notes=found.notes)
+    annotated = sum(case.annotation is not None for case in found.cases)
+    backend = backend_of(work, common.workers, annotated, at_once=slides_at_once(None))
+    threads = threads_each(backend, common.workers)
     try:
-        result = write_tiles(found, output, settings, scheme, common.workers, overwrite)
+        result = write_tiles(found, output, settings, scheme, threads, overwrite, backend)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(
             f"what is finished waits in {output}; the same command goes on"

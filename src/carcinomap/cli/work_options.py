@@ -11,6 +11,9 @@ from carcinomap.work import Backend, WorkSettings
 AT_ONCE = 8
 """Slides at once that nobody asked for; more would wait for the same disk."""
 
+FEWEST = 8
+"""TODO"""
+
 
 def slides_at_once(workers: int | None) -> int:
     """Return how many slides to work on at once where each of them takes one thread.
@@ -28,7 +31,7 @@ def backend_of(
     *,
     uses_gpus: bool = False,
     at_once: int = 1,
-    fewest: int = 2,
+    fewest: int = FEWEST,
 ) -> Backend | None:
     """Return what runs the tasks of a command.
 

@@ -12,6 +12,8 @@ def run(
 ) -> Generator[Outcome, None, None]:
     """Yield what becomes of each task, in the order in which they end; show a live table meanwhile.
 
+    Close it where it is left in the middle: that ends the tasks that run.
+
     Args:
         tasks: The work.
         backend: What runs it; in this process, one after the other, where None.
