@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.interest import fingerprint
 from carcinomap.segmentation.settings import SPEED_ONLY
+from carcinomap.storage import stamp
 from carcinomap.version import __version__
 
 if TYPE_CHECKING:
@@ -32,14 +33,13 @@ def identity_of(job: Job, models: "Sequence[Model]") -> dict[str, Any]:
 
 def working_identity(job: Job, identity: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an unfinished result must be of besides, for its bytes to come out the same."""
-    path = job.slide.path
-    status = path.stat() if path.exists() else None
+    size, changed = stamp(job.slide.path)
     return {
         **identity,
         "slide's mpp": job.slide.mpp,
         "slide's file": {
-            "bytes": status and status.st_size,
-            "changed": status and status.st_mtime_ns,
+            "bytes": size,
+            "changed": changed,
             "quickhash": job.slide.properties.get("openslide.quickhash-1"),
         },
         "runtime": type(job.runtime).__name__,
