@@ -13,9 +13,10 @@ from carcinomap.cli.command import Common, Outcome
 from carcinomap.cli.work_options import backend_of, threads_each
 from carcinomap.segmentation import Estimates, Segmentation, SegmentationSettings
 from carcinomap.segmentation.dry_run import HEADINGS, describe
+from carcinomap.storage import AnyPath, as_path, is_remote
 from carcinomap.work import Shard, WorkSettings
 
-Failures = Sequence[tuple[Path, Exception]]
+Failures = Sequence[tuple[AnyPath, Exception]]
 
 SHOWN = 40
 """Slides that are told of one by one; the tables in the folder have all."""
@@ -35,7 +36,9 @@ def segment(
             "--model", "-m", help="Model file, or folder of a run; several models are averaged."
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the maps.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="Folder for the maps, also s3://BUCKET/FOLDER.")
+    ],
     settings: SegmentationSettings,
     work: WorkSettings,
     common: Common,
@@ -89,8 +92,9 @@ def segment(
         ) from stop
     _raise_if_only(result.failures, result.done)
     data = {"done": [dict(one.record) for one in result.done], "failures": _told(result.failures)}
-    page = "" if result.notes else f", shown by {output / 'index.html'}"
-    done = Text(f"{len(result.done)} done, in {output}{page}" if result.done else "none done")
+    folder = as_path(output)
+    page = "" if result.notes or is_remote(folder) else f", shown by {folder / 'index.html'}"
+    done = Text(f"{len(result.done)} done, in {folder}{page}" if result.done else "none done")
     text = Group(_table(result.done), done, *_lines(result.failures))
     return Outcome(data, text, failed=bool(result.failures), notes=result.notes)
 

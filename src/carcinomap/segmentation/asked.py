@@ -11,13 +11,14 @@ from typing import Self
 from carcinomap.cohort.reading import survey
 from carcinomap.errors import InputError
 from carcinomap.slide import find_slides
+from carcinomap.storage import AnyPath, as_path
 from carcinomap.work import Shard
 
 STANDARD_INPUT = "-"
 LONGEST_LIST = 64_000_000  # characters on standard input
 TAKEN = re.compile(r"run(-\d+-of-\d+)?")  # a slide of such a name would share the run's record
 
-Missing = tuple[Path, Exception]
+Missing = tuple[AnyPath, Exception]
 """Something that was asked for and is no slide, and why."""
 
 
@@ -30,7 +31,7 @@ class Asked:
         mpp: Microns per level-0 pixel where the user says so; None takes the file's own.
     """
 
-    path: Path
+    path: AnyPath
     mpp: float | None = None
 
     @property
@@ -52,7 +53,7 @@ class SlideList:
     missing: tuple[Missing, ...] = ()
 
     @classmethod
-    def of(cls, slides: str | Path | Sequence[str | Path], mpp: float | None = None) -> Self:
+    def of(cls, slides: str | AnyPath | Sequence[str | AnyPath], mpp: float | None = None) -> Self:
         """Find slides.
 
         Args:
@@ -62,15 +63,16 @@ class SlideList:
         """
         found: list[Asked] = []
         missing: list[Missing] = []
-        for one in _listed([slides] if isinstance(slides, str | Path) else slides):
-            path = Path(one)
+        for one in _listed([slides] if isinstance(slides, str | AnyPath) else slides):
+            path: AnyPath = Path(str(one))
             try:
+                path = as_path(one)
                 if path.suffix.lower() == ".csv":
                     of_table, wrong = _of_table(path)
                     found += of_table
                     missing += wrong
                 else:
-                    found += map(Asked, find_slides(one))
+                    found += map(Asked, find_slides(path))
             except InputError as error:
                 missing.append((path, error))
         if mpp is not None:
@@ -102,7 +104,7 @@ class SlideList:
                 )
 
 
-def _listed(slides: Sequence[str | Path]) -> Iterator[str | Path]:
+def _listed(slides: Sequence[str | AnyPath]) -> Iterator[str | AnyPath]:
     for one in slides:
         if str(one) == STANDARD_INPUT:
             text = sys.stdin.read(LONGEST_LIST)
@@ -111,7 +113,7 @@ def _listed(slides: Sequence[str | Path]) -> Iterator[str | Path]:
             yield one
 
 
-def _of_table(table: Path) -> tuple[list[Asked], list[Missing]]:
+def _of_table(table: AnyPath) -> tuple[list[Asked], list[Missing]]:
     """Return the slides of a cohort's table, and what is wrong with its other lines.
 
     Whether they have annotations, and which, is of no interest here.

@@ -14,6 +14,7 @@ from carcinomap.segmentation.mapping.normalising import target_of
 from carcinomap.segmentation.models import open_models
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide import open_slide
+from carcinomap.storage import AnyPath
 from carcinomap.work import Shard
 
 
@@ -31,7 +32,7 @@ class Estimates:
 
 
 def estimate_slides(
-    slides: str | Path | Sequence[str | Path] | SlideList,
+    slides: str | AnyPath | Sequence[str | AnyPath] | SlideList,
     model: str | Path | Sequence[str | Path],
     settings: SegmentationSettings | None = None,
     *,

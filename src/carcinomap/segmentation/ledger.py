@@ -1,11 +1,10 @@
 """What became of every slide that was asked for."""
 
-from pathlib import Path
-
 from carcinomap.segmentation.asked import Asked, Missing, SlideList
 from carcinomap.segmentation.folder.manifest import SlideRun
 from carcinomap.segmentation.one_slide import Segmentation
 from carcinomap.segmentation.tasks import Mapped
+from carcinomap.storage import AnyPath
 from carcinomap.work import Outcome
 
 
@@ -35,7 +34,7 @@ class Ledger:
         ]
         return (*self._missing, *failed)
 
-    def done(self, folder: Path) -> tuple[Segmentation, ...]:
+    def done(self, folder: AnyPath) -> tuple[Segmentation, ...]:
         """Return the results that are there, now or before."""
         return tuple(
             Segmentation(self._slides[index].name, folder, outcome.result.skipped)

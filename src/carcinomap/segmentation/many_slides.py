@@ -15,6 +15,7 @@ from carcinomap.segmentation.models import CannotBeginError, ModelFiles, Opened,
 from carcinomap.segmentation.one_slide import Segmentation
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.segmentation.tasks import Order, map_asked
+from carcinomap.storage import AnyPath, as_path
 from carcinomap.work import Backend, Shard, Task
 from carcinomap.work import run as run_tasks
 
@@ -38,9 +39,9 @@ class Segmentations:
 
 
 def segment(
-    slides: str | Path | Sequence[str | Path] | SlideList,
+    slides: str | AnyPath | Sequence[str | AnyPath] | SlideList,
     model: str | Path | Sequence[str | Path],
-    output: str | Path,
+    output: str | AnyPath,
     settings: SegmentationSettings | None = None,
     *,
     roi: str | Path | None = None,
@@ -82,7 +83,7 @@ def segment(
     models = files.models()
     order = Order(
         files if backend else Opened(*files.open()),
-        Path(output),
+        as_path(output),
         settings or SegmentationSettings(),
         None if roi is None else Path(roi),
         overwrite,

@@ -15,9 +15,12 @@ from carcinomap.segmentation.results.outputs import MAP, OVERVIEW, POLYGONS, REC
 from carcinomap.segmentation.results.whole import write_results
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide import Slide
+from carcinomap.storage import AnyPath, read_small
 
 if TYPE_CHECKING:
     from carcinomap.model import Model, Runtime
+
+LARGEST = 1_000_000  # bytes of a record
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Segmentation:
     """
 
     name: str
-    folder: Path
+    folder: AnyPath
     skipped: bool = False
 
     @property
@@ -40,23 +43,23 @@ class Segmentation:
 
         Read from there each time: a cohort has thousands.
         """
-        text = Outputs(self.folder, self.name).path(RECORD).read_text(encoding="utf-8")
-        return dict(json.loads(text))
+        content = read_small(self.folder / f"{self.name}{RECORD}", LARGEST)
+        return dict(json.loads(content or b"{}"))
 
     @property
-    def class_map(self) -> Path:
+    def class_map(self) -> AnyPath:
         """The class map, OME-TIFF."""
-        return Outputs(self.folder, self.name).path(MAP)
+        return self.folder / f"{self.name}{MAP}"
 
     @property
-    def polygons(self) -> Path:
+    def polygons(self) -> AnyPath:
         """The outlines, GeoJSON."""
-        return Outputs(self.folder, self.name).path(POLYGONS)
+        return self.folder / f"{self.name}{POLYGONS}"
 
     @property
-    def overview(self) -> Path:
+    def overview(self) -> AnyPath:
         """The picture, PNG."""
-        return Outputs(self.folder, self.name).path(OVERVIEW)
+        return self.folder / f"{self.name}{OVERVIEW}"
 
 
 def segment_slide(

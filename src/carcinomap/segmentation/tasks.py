@@ -7,9 +7,11 @@ from carcinomap.segmentation.asked import Asked
 from carcinomap.segmentation.mapping.interest import read_interest
 from carcinomap.segmentation.models import Executor
 from carcinomap.segmentation.one_slide import segment_slide
+from carcinomap.segmentation.results.elsewhere import delivered
 from carcinomap.segmentation.results.outputs import Outputs
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide import open_slide, quickhash
+from carcinomap.storage import AnyPath
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Order:
     """
 
     executor: Executor
-    output: Path
+    output: AnyPath
     settings: SegmentationSettings
     roi: Path | None = None
     overwrite: bool = False
@@ -54,12 +56,13 @@ def map_asked(asked: Asked, order: Order) -> Mapped:
         CarcinomapError: See ``segment_slide``.
     """
     runtime, models = order.executor.open()
-    resumed = Outputs(order.output, asked.name).partial.exists()
-    with open_slide(asked.path, asked.mpp) as slide:
-        regions = None if order.roi is None else read_interest(order.roi, slide)
-        result = segment_slide(
-            slide, runtime, models, order.output, order.settings, order.overwrite, regions
-        )
+    with delivered(order.output, asked.name) as folder:
+        resumed = Outputs(folder, asked.name).partial.exists()
+        with open_slide(asked.path, asked.mpp) as slide:
+            regions = None if order.roi is None else read_interest(order.roi, slide)
+            result = segment_slide(
+                slide, runtime, models, folder, order.settings, order.overwrite, regions
+            )
     if result.skipped:
         return Mapped(skipped=True)
     return Mapped(skipped=False, resumed=resumed, quickhash=quickhash(asked.path))

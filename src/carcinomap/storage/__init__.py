@@ -11,7 +11,9 @@ from carcinomap.storage.files import (
     kind_of,
     list_files,
     matching_files,
+    modified,
     read_small,
+    remove,
     stamp,
     upload,
 )
@@ -32,9 +34,11 @@ __all__ = [
     "list_files",
     "local_copy",
     "matching_files",
+    "modified",
     "open_bytes",
     "open_copy",
     "read_small",
+    "remove",
     "stamp",
     "upload",
 ]

@@ -3,17 +3,21 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from carcinomap.errors import CarcinomapError
 from carcinomap.segmentation.folder import failures, gallery, manifest, summary
 from carcinomap.segmentation.folder.manifest import Run
+from carcinomap.segmentation.results.elsewhere import mirrored
+from carcinomap.storage import AnyPath, is_remote
 
 
-def sum_up(folder: Path, run: Run, part: str, overwrite: bool) -> tuple[str, ...]:
+def sum_up(output: AnyPath, run: Run, part: str, overwrite: bool) -> tuple[str, ...]:
     """Write the run's record and its failures, and the table and the page of all maps there.
 
-    Nothing is lost with them: the maps are there, and the next run writes all anew.
+    Nothing is lost with them: the maps are there, and the next run writes all anew. There is no
+    page on remote storage, where the pictures are not looked at.
 
     Args:
-        folder: The maps.
+        output: The folder of the maps.
         run: The run that ends.
         part: What tells its own files from those of other parts of the work; often empty.
         overwrite: Replace files of these names that carcinomap did not write.
@@ -21,8 +25,18 @@ def sum_up(folder: Path, run: Run, part: str, overwrite: bool) -> tuple[str, ...
     Returns:
         What could not be written, and why.
     """
-    if not folder.is_dir() and len(run.slides) < 2:
+    if isinstance(output, Path) and not output.is_dir() and len(run.slides) < 2:
         return ()  # one slide that cannot be mapped is told by its error
+    try:
+        with mirrored(output) as folder:
+            return _write_all(folder, run, part, overwrite, not is_remote(output))
+    except (CarcinomapError, OSError) as error:
+        return (f"{output}: could not be summed up ({error})",)
+
+
+def _write_all(
+    folder: Path, run: Run, part: str, overwrite: bool, with_page: bool
+) -> tuple[str, ...]:
     notes: list[str] = []
 
     def put(name: str, start: bytes, write: Callable[[Path], None]) -> None:
@@ -47,6 +61,7 @@ def sum_up(folder: Path, run: Run, part: str, overwrite: bool) -> tuple[str, ...
         return (*notes, f"{folder}: could not be summed up ({error.strerror or error})")
     if found.maps:
         put(summary.SUMMARY, summary.START, lambda path: summary.write_summary(found, path))
+    if found.maps and with_page:
         put(gallery.GALLERY, gallery.START, lambda path: gallery.write_gallery(found, path))
     return tuple(notes)
 
