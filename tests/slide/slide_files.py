@@ -27,11 +27,11 @@ def write_slide(path, image, mpp="0.5", levels=(4,), **options):
     about = APERIO.format(width, height, mpp)
     if mpp is None:
         about = about.split("|MPP")[0]
-    options = {"compression": "adobe_deflate", "photometric": "rgb"} | options
+    options = {"compression": "adobe_deflate", "photometric": "rgb", "tile": (256, 256)} | options
     with tifffile.TiffWriter(path) as tiff:
         for level in (1, *levels):
             pixels = image if level == 1 else reduced(image, level)
-            tiff.write(pixels, tile=(256, 256), description=about, metadata=None, **options)
+            tiff.write(pixels, description=about, metadata=None, **options)
     return path
 
 

@@ -20,6 +20,7 @@ from carcinomap.slide.readers.openslide_slide import OpenSlideSlide
 from carcinomap.slide.readers.reader import DeclinedError
 from carcinomap.slide.readers.tiff_codec import APERIO_RGB, APERIO_YCBCR, Colour, TileCodec
 from carcinomap.slide.readers.tiff_structure import read_structure
+from carcinomap.storage import open_bytes
 
 APERIO_PROPERTIES = ("openslide.vendor", "openslide.objective-power", "tiff.ImageDescription")
 
@@ -423,7 +424,7 @@ def test_large_table_that_many_pages_share(tmp_path, monkeypatch):
     first = hostile(page(where=400), following=second)
     path.write_bytes(first + hostile(page(where=400), rest=bytes(400))[8:])
     with pytest.raises(DeclinedError, match="7 tiles"):
-        read_structure(path, aperio=False)
+        read_structure(open_bytes(path))
 
 
 def test_more_pages_than_any_slide(tmp_path, monkeypatch, image):
@@ -440,7 +441,8 @@ def test_large_image_without_tiles_asks_for_a_pyramid(tmp_path, monkeypatch, ima
         open_slide(path, 0.5)
 
 
-def test_aperio_without_tiles_is_declined(tmp_path):
-    tifffile.imwrite(tmp_path / "strips.svs", np.zeros((64, 64, 3), np.uint8), photometric="rgb")
-    with pytest.raises(DeclinedError, match="no image in tiles"):
-        read_structure(tmp_path / "strips.svs", aperio=True)
+def test_what_only_calls_itself_aperio_is_a_plain_image(tmp_path, image):
+    path = write_slide(tmp_path / "strips.svs", image, levels=(), tile=None)
+    with open_slide(path, 0.5) as slide:
+        assert (slide.reader, slide.vendor) == ("tiff", "generic-tiff")
+        np.testing.assert_array_equal(slide.read(0, 0, 900, 700, 0.5), image)

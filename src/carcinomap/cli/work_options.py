@@ -5,7 +5,6 @@ how many slides at once make sense by themselves.
 """
 
 import os
-from collections.abc import Sequence
 
 from carcinomap.work import Backend, WorkSettings
 
@@ -29,8 +28,8 @@ def backend_of(
     work: WorkSettings,
     threads: int | None,
     tasks: int,
-    gpus: Sequence[int] = (),
     *,
+    uses_gpus: bool = False,
     at_once: int = 1,
     fewest: int = FEWEST,
 ) -> Backend | None:
@@ -40,9 +39,9 @@ def backend_of(
         work: What is asked for.
         threads: Threads of each task, where that is known: on a cluster they are reserved for it.
         tasks: How many tasks there are.
-        gpus: Accelerators of this machine; each is for the tasks of one process, and by themselves
-            there are as many processes.
-        at_once: Tasks at once by themselves, without accelerators.
+        uses_gpus: Tasks compute on a GPU where there is one; each GPU is for the tasks of one
+            process, and by themselves there are as many processes.
+        at_once: Tasks at once by themselves, without GPUs.
         fewest: With fewer tasks no process is started that nobody asked for, since that takes a
             second or two.
 
@@ -56,14 +55,18 @@ def backend_of(
     if work.cluster is not None:
         from carcinomap.cluster import RayCluster  # noqa: PLC0415 - Ray is heavy, and optional
 
-        wanted = 1.0 if gpus else 0.0
         return RayCluster(
-            work.cluster, cpus=threads, gpus=wanted, memory_bytes=memory, retries=work.retries
+            work.cluster,
+            cpus=threads,
+            gpus=None if uses_gpus else 0,  # None: one, where the cluster has any
+            memory_bytes=memory,
+            retries=work.retries,
         )
     if tasks < fewest and work.processes is None and memory is None:
         return None
     from carcinomap.work.processes import OwnProcesses  # noqa: PLC0415 - few commands need it
 
+    gpus = range(_gpu_count() if uses_gpus else 0)
     count = min(work.processes or len(gpus) or at_once, max(1, tasks))
     return OwnProcesses(count, memory, work.retries, [_sees(gpu) for gpu in gpus])
 
@@ -85,6 +88,12 @@ def threads_each(backend: Backend | None, workers: int | None) -> int | None:
     if not workers and isinstance(backend, OwnProcesses):
         return max(1, (os.cpu_count() or 1) // backend.count)
     return workers or None
+
+
+def _gpu_count() -> int:
+    from carcinomap.model import gpu_count  # noqa: PLC0415 - checks need no model
+
+    return gpu_count()
 
 
 def _sees(gpu: int) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.interest import fingerprint
 from carcinomap.segmentation.settings import SPEED_ONLY
+from carcinomap.storage import stamp
 from carcinomap.version import __version__
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def identity_of(job: Job, models: "Sequence[Model]") -> dict[str, Any]:
     """
     return {
         "slide": job.slide.path.name,
-        "model": _described(models),
+        "model": described(models),
         "mpp": job.mpp,
         "size": list(job.size),
         "settings": job.settings.model_dump(mode="json", exclude=set(SPEED_ONLY)),
@@ -32,14 +33,13 @@ def identity_of(job: Job, models: "Sequence[Model]") -> dict[str, Any]:
 
 def working_identity(job: Job, identity: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an unfinished result must be of besides, for its bytes to come out the same."""
-    path = job.slide.path
-    status = path.stat() if path.exists() else None
+    size, changed = stamp(job.slide.path)
     return {
         **identity,
         "slide's mpp": job.slide.mpp,
         "slide's file": {
-            "bytes": status and status.st_size,
-            "changed": status and status.st_mtime_ns,
+            "bytes": size,
+            "changed": changed,
             "quickhash": job.slide.properties.get("openslide.quickhash-1"),
         },
         "runtime": type(job.runtime).__name__,
@@ -47,7 +47,8 @@ def working_identity(job: Job, identity: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _described(models: "Sequence[Model]") -> dict[str, Any]:
+def described(models: "Sequence[Model]") -> dict[str, Any]:
+    """Return what a result says of the models that made it."""
     first = models[0].spec
     if len(models) == 1:
         return {
@@ -55,7 +56,7 @@ def _described(models: "Sequence[Model]") -> dict[str, Any]:
             "classes": list(first.classes.names),
             "sha256": models[0].fingerprint,
         }
-    members = [_described([model]) for model in models]
+    members = [described([model]) for model in models]
     together = hashlib.sha256("\n".join(member["sha256"] for member in members).encode())
     return {
         "architecture": "ensemble",

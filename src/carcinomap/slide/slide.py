@@ -8,7 +8,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from carcinomap.slide.resample import area_average, source_range, spans
 from carcinomap.slide.white import WHITE
+from carcinomap.storage import AnyPath
 
 # One read decodes at most this many source pixels at a time, so that a thumbnail of a slide
 # without a pyramid takes no more memory than any other read.
@@ -39,7 +39,7 @@ class Slide(ABC):
     """An open whole-slide image; a context manager, picklable, safe to read from many threads.
 
     Attributes:
-        path: The file.
+        path: The file, or its address.
         name: The file's name without suffix; results are named after it.
         vendor: Who made the format, as the reader names it.
         reader: Which reader has opened it.
@@ -50,7 +50,7 @@ class Slide(ABC):
         objective: Magnification of the scanner's objective, as the file says it, if it does.
     """
 
-    path: Path
+    path: AnyPath
     vendor: str
     reader: str
     mpp: float

@@ -3,3 +3,42 @@
 This room knows nothing of slides. A file is a ``Path``, or a ``UPath`` where it is elsewhere;
 its bytes can be read piece by piece, and what needs a real file gets a local copy.
 """
+
+from carcinomap.storage.cache import LocalCopy, local_copy, open_copy
+from carcinomap.storage.files import (
+    existing_file,
+    exists,
+    kind_of,
+    list_files,
+    matching_files,
+    modified,
+    read_small,
+    remove,
+    stamp,
+    upload,
+)
+from carcinomap.storage.paths import AnyPath, as_path, is_remote
+from carcinomap.storage.source import ByteSource, open_bytes
+from carcinomap.storage.view import FileView
+
+__all__ = [
+    "AnyPath",
+    "ByteSource",
+    "FileView",
+    "LocalCopy",
+    "as_path",
+    "existing_file",
+    "exists",
+    "is_remote",
+    "kind_of",
+    "list_files",
+    "local_copy",
+    "matching_files",
+    "modified",
+    "open_bytes",
+    "open_copy",
+    "read_small",
+    "remove",
+    "stamp",
+    "upload",
+]

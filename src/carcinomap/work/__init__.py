@@ -10,6 +10,7 @@ from carcinomap.work.backend import Backend, InThisProcess
 from carcinomap.work.processes import OwnProcesses
 from carcinomap.work.run import run
 from carcinomap.work.settings import WorkSettings
+from carcinomap.work.shard import Shard
 from carcinomap.work.task import Board, LostError, Outcome, Task
 from carcinomap.work.threads import Threads
 
@@ -20,6 +21,7 @@ __all__ = [
     "LostError",
     "Outcome",
     "OwnProcesses",
+    "Shard",
     "Task",
     "Threads",
     "WorkSettings",

@@ -17,6 +17,7 @@ from carcinomap.slide.readers.reader import (
     levels_of,
 )
 from carcinomap.slide.white import on_white
+from carcinomap.storage import AnyPath, open_copy
 
 MODES = ("L", "LA", "P", "RGB", "RGBA")  # 8 bits per sample, grey or in colours
 # The formats are opened directly and not through Image.open, whose limit on size is one for the
@@ -32,11 +33,12 @@ class ImageSlide(SlideFile):
 
     reader = "image"
 
-    def __init__(self, path: Path, mpp: float | None = None) -> None:
+    def __init__(self, path: AnyPath, mpp: float | None = None) -> None:
         super().__init__(path, mpp)
+        self._copy = open_copy(path, "slide")
         self._pixels: NDArray[np.uint8] | None = None
         self._lock = Lock()
-        kind, image = _opened(path)
+        kind, image = _opened(self._copy.path)
         with image:
             if image.width * image.height > LARGEST_PLAIN:
                 raise RefusedError(f"{image.width} × {image.height} pixels are {MAKE_A_PYRAMID}")
@@ -53,6 +55,7 @@ class ImageSlide(SlideFile):
     def close(self) -> None:
         """Let go of the pixels."""
         self._pixels = None
+        self._copy.close()
 
     def associated_images(self) -> tuple[str, ...]:
         """Return no names: there are no extra images."""
@@ -67,7 +70,7 @@ class ImageSlide(SlideFile):
 
     def _decoded(self) -> NDArray[np.uint8]:
         try:
-            with _opened(self.path)[1] as image:
+            with _opened(self._copy.path)[1] as image:
                 if "A" in image.mode or "transparency" in image.info:
                     return on_white(np.array(image.convert("RGBA")))
                 return np.array(image.convert("RGB"))

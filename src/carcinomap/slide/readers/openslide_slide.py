@@ -1,7 +1,5 @@
 """Slides that OpenSlide opens: Aperio, Hamamatsu, MIRAX, Leica, Ventana, DICOM and others."""
 
-from pathlib import Path
-
 import numpy as np
 import openslide
 from numpy.typing import NDArray
@@ -10,30 +8,35 @@ from carcinomap.errors import InputError
 from carcinomap.slide.readers.mosaic import mosaic
 from carcinomap.slide.readers.reader import DeclinedError, SlideFile, levels_of
 from carcinomap.slide.white import on_white
+from carcinomap.storage import AnyPath, open_copy
 
 BLOCK = 512
 
 
 class OpenSlideSlide(SlideFile):
-    """A slide read through OpenSlide."""
+    """A slide read through OpenSlide; of one that is elsewhere, a local copy."""
 
     reader = "openslide"
 
-    def __init__(self, path: Path, mpp: float | None = None) -> None:
+    def __init__(self, path: AnyPath, mpp: float | None = None) -> None:
         super().__init__(path, mpp)
+        # OpenSlide opens a file again and again by its name: the copy must stay where it is.
+        self._copy = open_copy(path, "slide")
         try:
-            self._handle = openslide.OpenSlide(path)
+            self._handle = openslide.OpenSlide(self._copy.path)
         except openslide.OpenSlideError as error:
+            self._copy.close()
             raise DeclinedError(str(error)) from error
         try:
             self._describe(dict(self._handle.properties), levels_of(self._handle.level_dimensions))
         except InputError:
-            self._handle.close()
+            self.close()
             raise
 
     def close(self) -> None:
         """Close the file."""
         self._handle.close()
+        self._copy.close()
 
     def associated_images(self) -> tuple[str, ...]:
         """Names of the extra images: label, macro, thumbnail."""

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 
 from carcinomap.errors import InputError
+from carcinomap.storage import AnyPath
 
 AGREEMENT = 0.01  # relative difference of x and y up to which pixels count as square
 # Programs write 72, 96 or 300 dots per inch into any TIFF: 353, 265 and 85 µm, which no
@@ -21,7 +21,7 @@ class MissingMppError(InputError):
 
 
 def microns_per_pixel(
-    path: Path, properties: Mapping[str, str], given: float | None
+    path: AnyPath, properties: Mapping[str, str], given: float | None
 ) -> tuple[float, str]:
     """Return microns per level-0 pixel and who says so: ``given``, ``vendor``, ``resolution tags``.
 
@@ -91,7 +91,7 @@ def _tags(properties: Mapping[str, str]) -> tuple[float, float] | None:
     return sizes if low <= min(sizes) and max(sizes) <= high else None
 
 
-def _square(path: Path, x: float, y: float) -> float:
+def _square(path: AnyPath, x: float, y: float) -> float:
     if abs(x - y) > AGREEMENT * max(x, y):
         raise InputError(
             f"{path}: {x:g} microns per pixel across but {y:g} down; "

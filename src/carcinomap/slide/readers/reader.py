@@ -1,11 +1,11 @@
 """What the readers of slide files share."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from carcinomap.slide.readers.pixel_size import microns_per_pixel
 from carcinomap.slide.slide import Level, Slide
+from carcinomap.storage import AnyPath
 
 # Pixels of an image that can only be read as a whole, or by rows: 300 MB once decoded.
 LARGEST_PLAIN = 100_000_000
@@ -27,7 +27,7 @@ class SlideFile(Slide):
     """A slide in a file; the constructor of a reader opens it.
 
     Args:
-        path: The file.
+        path: The file, or its address.
         mpp: Microns per level-0 pixel, overriding the file's own; None takes the file's.
 
     Raises:
@@ -35,7 +35,7 @@ class SlideFile(Slide):
         InputError: It has no mpp and none is given, or its pixels are not square.
     """
 
-    def __init__(self, path: Path, mpp: float | None = None) -> None:
+    def __init__(self, path: AnyPath, mpp: float | None = None) -> None:
         self.path = path
         self._given_mpp = mpp
 

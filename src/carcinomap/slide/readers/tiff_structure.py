@@ -3,16 +3,19 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import tifffile
 
+from carcinomap.errors import CarcinomapError
 from carcinomap.slide.readers.ome import is_ome, read_ome
 from carcinomap.slide.readers.pixel_size import GENERIC, positive, resolution_properties
 from carcinomap.slide.readers.reader import DeclinedError
 from carcinomap.slide.readers.tiff_page import TiledImage, tiled_image
+from carcinomap.slide.readers.tiff_vendor import is_dicom, vendor_of
+from carcinomap.storage import ByteSource, FileView
 
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MOST_PAGES = 256
 MOST_TILES = 4_000_000  # of all levels together; 400,000² pixels in tiles of 256² have 3 million
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, SUB_IFDS = 282, 283, 296, 330
@@ -38,27 +41,42 @@ class Structure:
     properties: dict[str, str]
 
 
-def read_structure(path: Path, aperio: bool) -> Structure:
+def read_structure(source: ByteSource) -> Structure:
     """Read the structure of a TIFF slide.
 
     Args:
-        path: The file.
-        aperio: It is a slide of Aperio.
+        source: The file.
 
     Raises:
         DeclinedError: It is none that this reader can show.
         RefusedError: It is understood, and no picture of a stained slide, or too large.
+        CarcinomapError: The storage where it is fails.
     """
+    file = FileView(source)
+    start = file.read(132)
+    if start[:4] not in MAGIC:
+        raise DeclinedError("no TIFF file")
+    if is_dicom(start):
+        raise DeclinedError("a dicom file")
+    file.seek(0)
     try:
-        with tifffile.TiffFile(path) as tiff:
-            pages = _bounded(tiff.pages)
-            if aperio:
-                return _aperio(pages)
-            return _ome(pages) if is_ome(pages[0].description) else _generic(pages)
-    except DeclinedError:
+        with tifffile.TiffFile(file) as tiff:
+            return _read(tiff)
+    except (DeclinedError, CarcinomapError):
         raise
     except Exception as error:  # a damaged file makes the parser fail in any way there is
         raise DeclinedError(f"its TIFF structure cannot be read ({error})") from error
+
+
+def _read(tiff: tifffile.TiffFile) -> Structure:
+    first = tiff.pages[0]
+    vendor = vendor_of(first)
+    if vendor not in ("aperio", None):
+        raise DeclinedError(f"a {vendor} file")
+    pages = _bounded(tiff.pages)
+    if vendor == "aperio":
+        return _aperio(pages)
+    return _ome(pages) if is_ome(first.description) else _generic(pages)
 
 
 def _aperio(pages: Sequence[Any]) -> Structure:

@@ -1,0 +1,214 @@
+"""Local copies of remote files, for what needs a real file; bounded, and shared by processes.
+
+They lie in the user's cache folder, or in that which ``CARCINOMAP_CACHE`` names. Those that were
+not used for longest make room for others.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+from upath import UPath
+
+from carcinomap.errors import CarcinomapError, InputError
+from carcinomap.storage.download import download
+from carcinomap.storage.paths import AnyPath
+from carcinomap.storage.source import LocalSource, description, signs_of
+
+GB = 1_000_000_000
+DEFAULT_GB = 50.0
+SPARE = GB // 2
+"""Bytes of the disk that are left to others."""
+
+
+class LocalCopy:
+    """A local file with the content of another; as long as it is open, it stays where it is.
+
+    Attributes:
+        path: The local file.
+    """
+
+    def __init__(self, path: Path, lock: int | None = None) -> None:
+        self.path = path
+        self._release = weakref.finalize(self, os.close, lock) if lock is not None else None
+
+    def close(self) -> None:
+        """Allow the copy to make room for others."""
+        if self._release is not None:
+            self._release()
+
+
+class CachedSource(LocalSource):
+    """A remote file read from its local copy, where its server does not send parts of files."""
+
+    def __init__(self, path: UPath) -> None:
+        self._copy = open_copy(path)
+        super().__init__(self._copy.path)
+        self.path = path
+
+    def close(self) -> None:
+        """Close the copy."""
+        super().close()
+        self._copy.close()
+
+
+def local_copy(path: AnyPath, what: str = "file") -> Path:
+    """Return a local file with the content of ``path``: itself, or a copy to be read at once.
+
+    Args:
+        path: The file.
+        what: What the user thinks of it as, such as ``"slide"``.
+
+    Raises:
+        InputError: There is no such remote file, or it is larger than the cache may be.
+        CarcinomapError: Its server cannot be reached, or the disk is full.
+    """
+    copy = open_copy(path, what)
+    copy.close()
+    return copy.path
+
+
+def open_copy(path: AnyPath, what: str = "file") -> LocalCopy:
+    """Return what ``local_copy`` does, to be kept for longer and to be closed then.
+
+    Raises:
+        InputError, CarcinomapError: See ``local_copy``.
+    """
+    if isinstance(path, Path):
+        return LocalCopy(path)
+    known = description(path, what)
+    key = hashlib.sha256(f"{path}\n{signs_of(known)}".encode()).hexdigest()[:32]
+    with _full_disk_told(path):
+        entry = _folder() / key
+        with FileLock(f"{entry}.lock"):  # one process downloads, the others wait
+            if not entry.is_dir():
+                _fetch(path, known.get("size"), entry)
+            os.utime(entry)
+            return _held(entry, path)
+
+
+def _held(entry: Path, path: UPath) -> LocalCopy:
+    lock = os.open(entry, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    return LocalCopy(entry / _name(path), lock)
+
+
+def _name(path: UPath) -> str:
+    """Return the file's name, of which readers want the ending, as a disk takes it."""
+    return path.name.replace(os.sep, "_").replace("\0", "_")[-100:]
+
+
+def _fetch(path: UPath, size: int | None, entry: Path) -> None:
+    """Download a file into an entry of the cache, whole or not at all."""
+    partial = entry.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+    try:
+        with FileLock(entry.parent / "room.lock"):
+            _make_room(path, size or 0, entry.parent)
+            partial.mkdir()
+            with (partial / _name(path)).open("wb") as file:
+                file.truncate(size or 0)  # others see how much will be taken
+        download(path, partial / _name(path), _bound())
+        partial.replace(entry)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _make_room(path: UPath, size: int, folder: Path) -> None:
+    """Remove the copies that were not used for longest, until another fits.
+
+    Raises:
+        InputError: It never will.
+        CarcinomapError: It does not now.
+    """
+    bound = _bound()
+    if size > bound:
+        raise InputError(
+            f"{path}: {size / GB:.3g} GB, and local copies may take {bound / GB:.3g} GB; allow "
+            "more with the environment variable CARCINOMAP_CACHE_GB"
+        )
+    sizes = {entry: _size(entry) for entry in folder.iterdir() if entry.is_dir()}
+    oldest = sorted((entry for entry in sizes if not entry.suffix), key=_used)
+    while True:
+        taken, free = sum(sizes.values()), shutil.disk_usage(folder).free - SPARE
+        if taken + size <= bound and size <= free:
+            return
+        if not oldest:
+            raise CarcinomapError(
+                f"{path}: no room for a local copy of {size / GB:.3g} GB in {folder}: "
+                f"{max(0, free) / GB:.3g} GB of the disk are to be had, and "
+                f"{taken / GB:.3g} of {bound / GB:.3g} GB for copies are in use; the "
+                "environment variables CARCINOMAP_CACHE and CARCINOMAP_CACHE_GB name another "
+                "folder and bound"
+            )
+        if _remove(oldest[0]):
+            del sizes[oldest[0]]
+        del oldest[0]
+
+
+def _remove(entry: Path) -> bool:
+    """Remove a copy, unless a process has it open; say whether it is gone."""
+    try:
+        lock = os.open(entry, os.O_RDONLY)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        gone = entry.with_suffix(".gone")
+        entry.replace(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
+def _size(entry: Path) -> int:
+    total = 0
+    with suppress(OSError):  # another process may be at it
+        total = sum(file.stat().st_size for file in entry.iterdir())
+    return total
+
+
+def _used(entry: Path) -> float:
+    with suppress(OSError):
+        return entry.stat().st_mtime
+    return 0.0
+
+
+def _folder() -> Path:
+    named = os.environ.get("CARCINOMAP_CACHE")
+    folder = (Path(named) if named else user_cache_path("carcinomap")) / "files"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _bound() -> int:
+    """Return how many bytes all copies together may take."""
+    text = os.environ.get("CARCINOMAP_CACHE_GB", "")
+    try:
+        gigabytes = float(text or DEFAULT_GB)
+    except ValueError:
+        gigabytes = -1
+    if not 0 < gigabytes < 1e9:
+        raise InputError(f"CARCINOMAP_CACHE_GB is {text!r}, where a number of gigabytes belongs")
+    return int(gigabytes * GB)
+
+
+@contextmanager
+def _full_disk_told(path: UPath) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CarcinomapError(
+            f"{path}: no local copy can be made ({error.strerror or error}: {error.filename}); "
+            "the environment variable CARCINOMAP_CACHE names another folder"
+        ) from error
