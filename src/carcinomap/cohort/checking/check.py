@@ -81,8 +81,9 @@ def check_cohort(
     """
     findings: list[Finding] = []
     if not isinstance(cohort, Cohort):
-        surveyed = isinstance(cohort, Survey)
-        found = cohort if surveyed else survey(cohort, annotations, even_odd_holes)
+        found = (
+            cohort if isinstance(cohort, Survey) else survey(cohort, annotations, even_odd_holes)
+        )
         cohort, findings = found.cohort, [*found.findings, *found.unmatched()]
     scheme = scheme or cohort.scheme or ClassScheme.default()
     backend = backend or Threads(workers or min(_WORKERS, os.cpu_count() or 1))
