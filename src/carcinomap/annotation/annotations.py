@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from carcinomap.annotation.drawing import Window
 from carcinomap.annotation.geometry import Area
 from carcinomap.annotation.scheme import IGNORE, ClassScheme
 from carcinomap.errors import InputError
+from carcinomap.storage import AnyPath
 
 FILES_NAMED = 3
 
@@ -80,7 +80,7 @@ class AnnotationSet:
 
     annotations: tuple[Annotation, ...]
     notes: tuple[Note, ...] = ()
-    source: Path | None = None
+    source: AnyPath | None = None
     mpp: float | None = None
 
     @classmethod

@@ -17,6 +17,7 @@ from carcinomap.cli.annotation_options import (
 )
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Common, Outcome
+from carcinomap.storage import AnyPath
 
 if TYPE_CHECKING:
     from carcinomap.cohort import CheckReport, Finding
@@ -71,7 +72,7 @@ def _text(report: "CheckReport") -> Group:
     return Group(*parts)
 
 
-def _table(findings: list["Finding"], source: Path) -> Table:
+def _table(findings: list["Finding"], source: AnyPath) -> Table:
     table = Table()
     for heading in ("slide", "", "kind"):
         table.add_column(heading, overflow="fold")

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from carcinomap.annotation import ClassScheme
@@ -16,6 +15,7 @@ from carcinomap.cohort.reading import survey
 from carcinomap.cohort.split import check_patients
 from carcinomap.errors import InputError
 from carcinomap.progress import progress
+from carcinomap.storage import AnyPath
 
 _WORKERS = 8
 
@@ -33,7 +33,7 @@ class CheckReport:
         areas_mm2: Outlined area of every class; outlines that overlap count twice.
     """
 
-    source: Path
+    source: AnyPath
     findings: tuple[Finding, ...]
     slides: int
     annotated: int
@@ -59,9 +59,9 @@ class CheckReport:
 
 
 def check_cohort(
-    cohort: str | Path | Cohort,
+    cohort: str | AnyPath | Cohort,
     scheme: ClassScheme | None = None,
-    annotations: str | Path | None = None,
+    annotations: str | AnyPath | None = None,
     even_odd_holes: bool = False,
     workers: int | None = None,
 ) -> CheckReport:

@@ -17,6 +17,7 @@ from carcinomap.cohort.patches.table import write_table
 from carcinomap.cohort.patches.tile import Tile
 from carcinomap.errors import InputError
 from carcinomap.progress import progress
+from carcinomap.storage import AnyPath
 
 _THREADS = 8
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -35,7 +36,7 @@ class WrittenTiles:
 
     folder: Path
     tiles: dict[str, int]
-    failures: tuple[tuple[Path, Exception], ...]
+    failures: tuple[tuple[AnyPath, Exception], ...]
     notes: tuple[str, ...]
 
 
@@ -80,15 +81,17 @@ def write_tiles(
     _check_labels(cases, scheme)
     folder.begin(record, overwrite)
     write_classes(folder, scheme)
-    failures: list[tuple[Path, Exception]] = []
+    failures: list[tuple[AnyPath, Exception]] = []
     done = list(_cut_all(cases, folder, settings, scheme, threads, failures))
     write_table(folder.table, done, scheme, settings)
     counts = {case.name: len(tiles) for case, tiles in done}
     return WrittenTiles(folder.path, counts, tuple(failures), tuple(_notes(cohort, cases)))
 
 
-def _check_place(source: Path, output: Path) -> None:
+def _check_place(source: AnyPath, output: Path) -> None:
     """Raise InputError where the tiles would later be taken for slides of the cohort."""
+    if not isinstance(source, Path):
+        return
     if source.is_dir() and output.resolve().is_relative_to(source.resolve()):
         raise InputError(f"{output}: lies among the slides; choose another --output")
 
@@ -112,7 +115,7 @@ def _cut_all(
     settings: TileSettings,
     scheme: ClassScheme,
     threads: int | None,
-    failures: list[tuple[Path, Exception]],
+    failures: list[tuple[AnyPath, Exception]],
 ) -> Iterator[tuple[Case, tuple[Tile, ...]]]:
     """Yield the slides with their tiles; gather what is wrong with others."""
     threads = threads or min(_THREADS, os.cpu_count() or 1)
