@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+
 from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.storage import FileView, as_path, open_bytes, patience
 from carcinomap.storage.source import GAP
@@ -192,7 +193,9 @@ def test_packages_that_are_missing():
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     told = "to read this, a package is missing: pip install 'carcinomap[remote]'"
-    assert run.stdout.splitlines() == [f"InputError {at}: {told}" for at in ("s3://b/a", "http://h/a")]
+    assert run.stdout.splitlines() == [
+        f"InputError {at}: {told}" for at in ("s3://b/a", "http://h/a")
+    ]
 
 
 def test_these_packages_are_not_imported_before_they_are_needed():
