@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tifffile
 from cohort_files import ALL_CLASSES, HEIGHT, WIDTH, ring, write_outlines, write_pair, write_slide
-from deadly_slides import DeadlyCase
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Case, Cohort, check_cohort, read_cohort
@@ -14,6 +13,7 @@ from carcinomap.cohort.reading import survey
 from carcinomap.errors import InputError
 from carcinomap.work import InThisProcess
 from carcinomap.work.processes import OwnProcesses
+from deadly_slides import DeadlyCase
 
 IN_SITU, INVASIVE = (900, 420, 1100, 600), (1150, 650, 1380, 880)
 
@@ -68,7 +68,7 @@ def test_a_survey_brings_its_findings(tmp_path):
 
 def test_the_report_does_not_depend_on_what_runs_it(tmp_path):
     write_pair(tmp_path, "c", ("no such label", IN_SITU))
-    write_pair(tmp_path, "a", *ALL_CLASSES, ("benign", (910, 430, 1000, 500)))
+    write_pair(tmp_path, "a", *ALL_CLASSES, ("benign", (1000, 430, 1200, 500)))
     write_slide(tmp_path / "b.svs")
     (tmp_path / "b.xml").write_text("<Annotations><Annotation>")
     report = check_cohort(tmp_path)

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 from cohort_files import MPP, WIDTH, write_outlines, write_pair, write_slide
-from deadly_slides import DeadlyCase
 from PIL import Image
 
 from carcinomap.annotation import IGNORE, ClassScheme, TissueClass
@@ -16,6 +15,7 @@ from carcinomap.cohort import Case, Cohort, TileSettings, read_cohort, write_til
 from carcinomap.cohort.patches import cutting, writing
 from carcinomap.errors import InputError
 from carcinomap.work.processes import OwnProcesses
+from deadly_slides import DeadlyCase
 
 SMALL = TileSettings(size=400, mpp=2 * MPP, format="png", tissue=0.05)
 SCHEME = ClassScheme.default()

@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from deadly_slides import DeadlyCase
 
 from carcinomap.annotation import ClassScheme, TissueClass
 from carcinomap.cohort import Cohort, read_cohort
@@ -22,6 +21,7 @@ from carcinomap.evaluation.prediction import MappedPrediction
 from carcinomap.evaluation.scores import figures
 from carcinomap.progress import listening
 from carcinomap.work.processes import OwnProcesses
+from deadly_slides import DeadlyCase
 
 SCHEME = ClassScheme.default()
 SIZE = (240, 320)
@@ -264,9 +264,7 @@ def test_processes_count_the_same_and_a_slide_that_kills_its_own_fails_alone(wor
     (failure,) = set(there[0].failures) - set(here[0].failures)
     assert failure == "d"
     assert "signal 9" in there[0].failures["d"]
-    for _, written in (here, there):
-        assert [one["slide"] for one in written["slides"]] == ["c", "a", "b"]
-        written.pop("failures")
+    assert [one["slide"] for one in there[1]["slides"]] == ["c", "a", "b"]
     assert here[1] == there[1]
 
 

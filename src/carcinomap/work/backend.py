@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from carcinomap.progress import listening
+from carcinomap.work.serving import sendable
 from carcinomap.work.task import Board, Outcome, Task
 
 
@@ -50,5 +51,5 @@ def attempt(index: int, task: Task, host: str) -> Outcome:
     try:
         result = task.function(*task.arguments)
     except Exception as fault:
-        error = fault
+        error = sendable(fault)  # it reads as it would from another process
     return Outcome(index, task.name, result, error, time.perf_counter() - started, 1, host)
