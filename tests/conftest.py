@@ -19,6 +19,8 @@ settings.load_profile("repeatable")
 os.environ["CARCINOMAP_CACHE"] = tempfile.mkdtemp(prefix="carcinomap-tests-")
 atexit.register(shutil.rmtree, os.environ["CARCINOMAP_CACHE"], ignore_errors=True)
 
+pytest_plugins = ["servers"]
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

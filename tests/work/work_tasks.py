@@ -1,4 +1,4 @@
-"""Functions that worker processes of the tests run; quick to import."""
+"""Functions that worker processes of the tests run, quick to import; and a board."""
 
 import os
 import signal
@@ -7,6 +7,22 @@ from pathlib import Path
 
 from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.progress import progress
+
+
+class Listener:
+    """A board that keeps what it is told."""
+
+    def __init__(self):
+        self.begun, self.steps, self.outcomes = [], [], []
+
+    def started(self, index, name, host):
+        self.begun.append(index)
+
+    def progressed(self, index, step):
+        self.steps.append((index, step))
+
+    def ended(self, outcome):
+        self.outcomes.append(outcome)
 
 
 def square(number):
@@ -41,9 +57,11 @@ def leave(code):
 
 
 def allocate(megabytes):
-    block = bytearray(b"x") * (megabytes * 1_000_000)
-    time.sleep(2 if megabytes > 300 else 0)
-    return len(block)
+    blocks = []
+    for _ in range(megabytes):
+        blocks.append(b"x" * 1_000_000)
+        time.sleep(0.001)  # as long as a real task would take at least
+    return len(blocks)
 
 
 KEPT = []
@@ -111,3 +129,13 @@ def wait_for_interrupt(folder, tells):
         time.sleep(0.3)  # a tile to be finished
         Path(folder, f"{os.getpid()}.ended").touch()
         raise
+
+
+def stubborn(folder):
+    """Never end, whatever happens."""
+    Path(folder, f"{os.getpid()}.runs").touch()
+    while True:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            continue

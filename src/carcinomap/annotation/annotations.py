@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,10 +15,11 @@ from carcinomap.annotation.drawing import Window
 from carcinomap.annotation.geometry import Area
 from carcinomap.annotation.scheme import IGNORE, ClassScheme
 from carcinomap.errors import InputError
+from carcinomap.storage import AnyPath
 
 FILES_NAMED = 3
 
-Labels = tuple[Path | None, Mapping[str, int]]
+Labels = tuple[AnyPath | None, Mapping[str, int]]
 """The file that annotations were read from, and the number of them by label."""
 
 NoteKind = Literal[
@@ -83,7 +83,7 @@ class AnnotationSet:
 
     annotations: tuple[Annotation, ...]
     notes: tuple[Note, ...] = ()
-    source: Path | None = None
+    source: AnyPath | None = None
     mpp: float | None = None
 
     @classmethod
@@ -216,7 +216,7 @@ def check_labels(files: Iterable[Labels], scheme: ClassScheme) -> None:
     """
     if scheme.unknown != "error":
         return
-    unknown: dict[str, list[tuple[Path | None, int]]] = {}
+    unknown: dict[str, list[tuple[AnyPath | None, int]]] = {}
     for file, labels in files:
         for label, count in labels.items():
             if not scheme.knows(label):
@@ -231,7 +231,7 @@ def check_labels(files: Iterable[Labels], scheme: ClassScheme) -> None:
         )
 
 
-def _unknown(label: str, found: list[tuple[Path | None, int]], scheme: ClassScheme) -> str:
+def _unknown(label: str, found: list[tuple[AnyPath | None, int]], scheme: ClassScheme) -> str:
     """Say of an unknown label how many regions have it, in which files, and what is near."""
     name = repr(label) if label else '"" (no label at all)'
     count = sum(number for _, number in found)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
 from carcinomap.annotation.scheme_file import SchemeError, fields, pairs, read_yaml, text, texts
 from carcinomap.errors import InputError
+from carcinomap.storage import AnyPath, as_path
 
 IGNORE = 255
 """Value of a pixel of truth that counts neither for nor against a model."""
@@ -203,12 +203,13 @@ class ClassScheme:
         )
 
     @classmethod
-    def from_yaml(cls, path: str | Path) -> "ClassScheme":
+    def from_yaml(cls, path: str | AnyPath) -> "ClassScheme":
         """Read a ``classes.yaml``.
 
         Raises:
             InputError: Something in it is wrong; the message names the file and the line.
         """
+        path = as_path(path)
         value, line_of = read_yaml(path)
         try:
             return cls.from_dict(value)

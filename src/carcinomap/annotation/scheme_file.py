@@ -8,11 +8,11 @@ and ``read_yaml`` knows the line of every place.
 
 import re
 from collections.abc import Callable, Iterator, Set
-from pathlib import Path
 
 import yaml
 
 from carcinomap.errors import InputError, existing_file
+from carcinomap.storage import AnyPath, as_path, local_copy
 
 _MAX_BYTES = 1_000_000
 _NULL = "tag:yaml.org,2002:null"
@@ -77,7 +77,7 @@ def pairs(value: object, *place: str | int) -> tuple[tuple[int, str], ...]:
     return tuple(sorted(found.items()))
 
 
-def read_yaml(path: str | Path) -> tuple[object, Callable[[Place], int]]:
+def read_yaml(path: str | AnyPath) -> tuple[object, Callable[[Place], int]]:
     """Read a small YAML file as texts, lists and mappings with text keys.
 
     Scalars stay as they are written, so that a class may be called ``no`` or ``1``; an empty
@@ -90,12 +90,13 @@ def read_yaml(path: str | Path) -> tuple[object, Callable[[Place], int]]:
     Raises:
         InputError: Not YAML, a key twice, YAML references, or far too large.
     """
-    path = existing_file(path, "class file")
-    if path.stat().st_size > _MAX_BYTES:
+    path = as_path(path)
+    file = existing_file(local_copy(path, "class file"), "class file")
+    if file.stat().st_size > _MAX_BYTES:
         raise InputError(f"{path}: larger than 1 MB; this is no class file")
     lines: dict[Place, int] = {}
     try:
-        node = yaml.compose(path.read_bytes(), Loader=yaml.SafeLoader)
+        node = yaml.compose(file.read_bytes(), Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise InputError(f"{path}{_line_of_error(error)}: not YAML ({_reason(error)})") from None
     except RecursionError:

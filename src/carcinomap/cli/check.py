@@ -18,6 +18,7 @@ from carcinomap.cli.annotation_options import (
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Common, Outcome
 from carcinomap.cli.work_options import backend_of, slides_at_once
+from carcinomap.storage import AnyPath
 from carcinomap.work import WorkSettings
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _text(report: "CheckReport") -> Group:
     return Group(*parts)
 
 
-def _table(findings: list["Finding"], source: Path) -> Table:
+def _table(findings: list["Finding"], source: AnyPath) -> Table:
     table = Table()
     for heading in ("slide", "", "kind"):
         table.add_column(heading, overflow="fold")

@@ -17,6 +17,7 @@ from carcinomap.cohort import describe_annotation, describe_slide, why_no_annota
 from carcinomap.errors import CarcinomapError
 from carcinomap.model.card import card, caveats, printable
 from carcinomap.slide import find_slides, is_slide_file
+from carcinomap.storage import AnyPath, reading_copy
 from carcinomap.training import TrainingSettings
 
 Description = tuple[dict[str, Any], RenderableType]
@@ -47,7 +48,7 @@ def inspect(
     scheme = read_classes(classes)
     paths = [file for path in files for file in ([path] if _is_zarr(path) else find_slides(path))]
 
-    def look(path: Path) -> Description | CarcinomapError:
+    def look(path: AnyPath) -> Description | CarcinomapError:
         try:
             if path.suffix.lower() in (".safetensors", ".onnx"):
                 return _describe_model(path)
@@ -70,12 +71,12 @@ def inspect(
     return Outcome(data[0] if len(data) == 1 else data, text, failed=bool(errors))
 
 
-def _failed(path: Path, error: CarcinomapError) -> Description:
+def _failed(path: AnyPath, error: CarcinomapError) -> Description:
     data = {"file": str(path), "error": str(error)}
     return data, _table(path, data)
 
 
-def _describe_model(path: Path) -> Description:
+def _describe_model(path: AnyPath) -> Description:
     """Say all that a model file knows; to people as its card."""
     from carcinomap.model import load_model  # noqa: PLC0415 - PyTorch takes seconds
 
@@ -98,29 +99,30 @@ def _describe_model(path: Path) -> Description:
 
 
 def _describe(
-    path: Path, scheme: ClassScheme | None, mpp: float | None, pictures: Path | None
+    path: AnyPath, scheme: ClassScheme | None, mpp: float | None, pictures: Path | None
 ) -> dict[str, Any]:
     """Say what a file is, by its name, and what is in it."""
-    if _is_zarr(path):
+    if _is_zarr(path) and isinstance(path, Path):
         from carcinomap.segmentation.describe import describe_planes  # noqa: PLC0415
 
         return describe_planes(path)
-    paints_classes = not is_slide_file(path) or why_no_annotation(path) is None
-    if path.name.endswith(".ome.tif") and paints_classes:
-        from carcinomap.segmentation.describe import describe_class_map  # noqa: PLC0415
+    annotates = path.suffix.lower() in ANNOTATION_SUFFIXES
+    if not annotates or (is_slide_file(path) and why_no_annotation(path) is not None):
+        return describe_slide(path, scheme, mpp, pictures)
+    with reading_copy(path) as file:
+        if file.name.endswith(".ome.tif"):
+            from carcinomap.segmentation.describe import describe_class_map  # noqa: PLC0415
 
-        return describe_class_map(path)
-    if path.suffix.lower() in ANNOTATION_SUFFIXES and paints_classes:
-        return describe_annotation(path, scheme, mpp)
-    return describe_slide(path, scheme, mpp, pictures)
+            return describe_class_map(file)
+        return describe_annotation(file, scheme, mpp)
 
 
-def _is_zarr(path: Path) -> bool:
+def _is_zarr(path: AnyPath) -> bool:
     """Say whether a path names planes: a folder that is one thing, and not one full of slides."""
     return path.name.endswith(".ome.zarr")
 
 
-def _table(path: Path, data: dict[str, Any]) -> Table:
+def _table(path: AnyPath, data: dict[str, Any]) -> Table:
     table = _empty_table(path)
     for key, value in data.items():
         if key != "file":
@@ -129,7 +131,7 @@ def _table(path: Path, data: dict[str, Any]) -> Table:
     return table
 
 
-def _empty_table(path: Path) -> Table:
+def _empty_table(path: AnyPath) -> Table:
     table = Table(title=Text(printable(str(path))), title_justify="left", show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")

@@ -9,16 +9,17 @@ from pathlib import Path
 from carcinomap.annotation import format_of
 from carcinomap.annotation.formats.sniffing import start_of
 from carcinomap.slide.finding import LABEL_ENDINGS
+from carcinomap.storage import AnyPath, local_copy
 
 _IMAGE_SUFFIXES = (".png", ".tif", ".tiff")
 _PNG_COLOUR_TYPE = 25  # byte of the file
 _ONE_CHANNEL = (0, 3)  # grey levels, palette
 
 
-def why_no_annotation(file: Path) -> str | None:
+def why_no_annotation(file: AnyPath) -> str | None:
     """Say what a file is instead, where it is clearly something else; None for an annotation."""
     try:
-        return _something_else(file)
+        return _something_else(local_copy(file, "annotation file"))
     except OSError:
         return None
 

@@ -1,7 +1,6 @@
 """A case is a slide with its annotation, patient and split; a cohort is the cases."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from carcinomap.annotation import (
     Annotations,
@@ -13,6 +12,7 @@ from carcinomap.annotation import (
 )
 from carcinomap.cohort.frame import frame_of
 from carcinomap.slide import MissingMppError, Slide, open_slide
+from carcinomap.storage import AnyPath, reading_copy
 
 SPLITS = ("train", "val", "test")
 
@@ -22,8 +22,8 @@ class Case:
     """One slide of a cohort.
 
     Attributes:
-        slide: The slide's file.
-        annotation: The annotation's file, or None where nobody outlined anything.
+        slide: The slide's file, or its address.
+        annotation: The annotation's file or address, or None where nobody outlined anything.
         patient: Cases of one patient never part.
         split: ``"train"``, ``"val"``, ``"test"``, or ``""`` where it is still to be decided.
         mpp: Microns per level-0 pixel where the cohort says so; None takes the file's own.
@@ -31,8 +31,8 @@ class Case:
             do not say which are.
     """
 
-    slide: Path
-    annotation: Path | None = None
+    slide: AnyPath
+    annotation: AnyPath | None = None
     patient: str = ""
     split: str = ""
     mpp: float | None = None
@@ -59,7 +59,20 @@ class Case:
         if self.annotation is None:
             return AnnotationSet.empty()
         frame = self.frame() if slide is None else frame_of(slide)
-        return read_annotations(self.annotation, FileContext(frame, self.even_odd_holes))
+        return self.read_annotation_file(self.annotation, frame)
+
+    def read_annotation_file(self, file: AnyPath, frame: SlideFrame) -> Annotations:
+        """Read a file that annotates the slide, wherever it is.
+
+        Args:
+            file: The file, or its address.
+            frame: What annotations need to know of the slide.
+
+        Raises:
+            InputError: It cannot be read.
+        """
+        with reading_copy(file, "annotation file") as copy:
+            return read_annotations(copy, FileContext(frame, self.even_odd_holes))
 
     def frame(self) -> SlideFrame:
         """Open the slide for what annotations need to know of it, its mpp only if it has one.
@@ -86,7 +99,7 @@ class Cohort:
         scheme: The classes, where the cohort brings its own.
     """
 
-    source: Path
+    source: AnyPath
     cases: tuple[Case, ...]
     notes: tuple[str, ...] = ()
     scheme: ClassScheme | None = None

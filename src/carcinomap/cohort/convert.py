@@ -25,6 +25,7 @@ from carcinomap.cohort.names import bare_name
 from carcinomap.cohort.pairing import slide_of
 from carcinomap.errors import InputError, existing_file
 from carcinomap.slide import visible_files
+from carcinomap.storage import AnyPath
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Conversion:
     source: Path
     target: Path
     formats: tuple[str, str]
-    slide: Path | None
+    slide: AnyPath | None
     labels: dict[str, int]
     left_out: tuple[str, ...]
     lost: tuple[str, ...]
@@ -80,7 +81,8 @@ def files_to_convert(source: Path, target: Path, suffix: str | None) -> list[tup
         raise InputError(f"{source}: a folder; say with --to which format its files shall get")
     if target.is_file():
         raise InputError(f"{target}: a file, where the annotations of a folder need a folder")
-    found = [file for file in visible_files(source) if _is_annotation(file)]
+    files = (file for file in visible_files(source) if isinstance(file, Path))
+    found = [file for file in files if _is_annotation(file)]
     if not found:
         raise InputError(f"{source}: no annotations there")
     places = [

@@ -22,10 +22,11 @@ from carcinomap.slide import (
     find_tissue,
     open_slide,
 )
+from carcinomap.storage import AnyPath
 
 
 def describe_slide(
-    path: Path,
+    path: AnyPath,
     scheme: ClassScheme | None = None,
     mpp: float | None = None,
     pictures: Path | None = None,
@@ -73,7 +74,7 @@ def describe_slide(
             about |= _quality(slide, tissue, pictures)
         annotation = read_cohort(path).cases[0].annotation
         if annotation is not None:
-            read = read_annotations(annotation, FileContext(frame_of(slide, known)))
+            read = Case(path).read_annotation_file(annotation, frame_of(slide, known))
             about["annotation"] = _annotation(read, scheme, slide.mpp if known else None)
     return about
 

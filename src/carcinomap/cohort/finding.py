@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
+
+from carcinomap.storage import AnyPath
 
 Severity = Literal["error", "warning", "note"]
 
@@ -30,7 +31,7 @@ class Finding:
     kind: str
     message: str
     slide: str = ""
-    file: Path | None = None
+    file: AnyPath | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values."""

@@ -4,10 +4,10 @@ import re
 import unicodedata
 from collections.abc import Collection
 from difflib import get_close_matches
-from pathlib import Path
 
 from carcinomap.annotation import ANNOTATION_SUFFIXES
 from carcinomap.slide.finding import IMAGE_SUFFIXES, LABEL_ENDINGS, WHOLE_SLIDE_SUFFIXES
+from carcinomap.storage import AnyPath
 
 _ENDINGS = {
     *(*ANNOTATION_SUFFIXES, *WHOLE_SLIDE_SUFFIXES, *IMAGE_SUFFIXES, *LABEL_ENDINGS),
@@ -16,7 +16,7 @@ _ENDINGS = {
 _END = re.compile(f"({'|'.join(map(re.escape, sorted(_ENDINGS)))})+$", re.IGNORECASE)
 
 
-def bare_name(path: Path) -> str:
+def bare_name(path: AnyPath) -> str:
     """Return a file's name without suffixes, and without endings such as ``_mask``."""
     return _END.sub("", path.name)
 

@@ -18,6 +18,7 @@ from carcinomap.cohort.finding import Finding
 from carcinomap.cohort.names import bare_name, hint, loose
 from carcinomap.errors import InputError, existing_file
 from carcinomap.slide import is_own_output, is_slide_file, visible_files
+from carcinomap.storage import AnyPath
 
 
 class AnnotationFiles:
@@ -28,13 +29,13 @@ class AnnotationFiles:
         slides: The slides that look for them, which are no annotations themselves.
     """
 
-    def __init__(self, folders: Iterable[Path], slides: Iterable[Path]) -> None:
+    def __init__(self, folders: Iterable[AnyPath], slides: Iterable[AnyPath]) -> None:
         slides = set(slides)
         found = dict.fromkeys(chain.from_iterable(map(visible_files, folders)))
         names = tuple(ANNOTATION_SUFFIXES)
         self._files = [f for f in found if f.name.lower().endswith(names) and f not in slides]
-        self._exact: dict[str, list[Path]] = defaultdict(list)
-        self._loose: dict[str, list[Path]] = defaultdict(list)
+        self._exact: dict[str, list[AnyPath]] = defaultdict(list)
+        self._loose: dict[str, list[AnyPath]] = defaultdict(list)
         others = (file for file in found.keys() - set(self._files) if is_slide_file(file))
         taken = {bare_name(slide) for slide in chain(slides, others)}
         for file in self._files:
@@ -43,7 +44,7 @@ class AnnotationFiles:
             if name not in taken:
                 self._loose[loose(name)].append(file)
 
-    def of(self, slide: Path) -> tuple[Path | None, list[Finding]]:
+    def of(self, slide: AnyPath) -> tuple[AnyPath | None, list[Finding]]:
         """Return the annotation of a slide, beside it or else elsewhere, and what to say of it.
 
         There is none where several could be it: a finding names them.
@@ -80,7 +81,7 @@ class AnnotationFiles:
                 yield Finding("warning", "unmatched annotation", message, file=file)
 
 
-def _fits(file: Path, slide: Path, findings: list[Finding]) -> bool:
+def _fits(file: AnyPath, slide: AnyPath, findings: list[Finding]) -> bool:
     """Say whether a file of the right name is an annotation; if not, note why."""
     if is_own_output(file):
         return False
@@ -91,13 +92,13 @@ def _fits(file: Path, slide: Path, findings: list[Finding]) -> bool:
     return not reason
 
 
-def _other_letters(slide: Path, file: Path) -> Iterator[Finding]:
+def _other_letters(slide: AnyPath, file: AnyPath) -> Iterator[Finding]:
     if bare_name(file) != bare_name(slide):
         message = f"{file}: taken for {slide.name}, though the name is not quite the same"
         yield Finding("note", "name differs", message, slide.stem, file)
 
 
-def slide_of(source: Path, slides: Path | None = None) -> Path | None:
+def slide_of(source: AnyPath, slides: Path | None = None) -> AnyPath | None:
     """Return the slide that has the name of an annotation, if there is one.
 
     Args:
@@ -109,10 +110,15 @@ def slide_of(source: Path, slides: Path | None = None) -> Path | None:
     """
     if slides is not None and not slides.is_dir():
         return existing_file(slides, "slide")
-    near = visible_files(slides) if slides is not None else sorted(source.parent.iterdir())
+    near = visible_files(slides) if slides is not None else _beside(source)
     name = loose(bare_name(source))
     fitting = [f for f in near if is_slide_file(f) and f != source and loose(bare_name(f)) == name]
     if len(fitting) > 1:
         both = ", ".join(map(str, fitting))
         raise InputError(f"{source}: several slides of that name ({both}); say which: --slides")
     return fitting[0] if fitting else None
+
+
+def _beside(file: AnyPath) -> list[AnyPath]:
+    """Return what lies in a file's folder; of one that is elsewhere, nobody looks."""
+    return list[AnyPath](sorted(file.parent.iterdir())) if isinstance(file, Path) else []

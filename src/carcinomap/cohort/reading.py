@@ -1,9 +1,9 @@
 """A cohort from a folder, a table or a single slide."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from carcinomap.cohort.case import Case, Cohort
 from carcinomap.cohort.finding import Finding, in_short
@@ -15,10 +15,11 @@ from carcinomap.cohort.patches.reading import read_patches
 from carcinomap.cohort.table import TABLE_NAMES, Row, read_table
 from carcinomap.errors import InputError
 from carcinomap.slide import find_slides
+from carcinomap.storage import AnyPath, as_path, beside, is_remote, kind_of
 
 
 def read_cohort(
-    path: str | Path, annotations: str | Path | None = None, even_odd_holes: bool = False
+    path: str | AnyPath, annotations: str | AnyPath | None = None, even_odd_holes: bool = False
 ) -> Cohort:
     """Find the cases of a cohort.
 
@@ -26,7 +27,8 @@ def read_cohort(
         path: A folder of slides with annotations of the same name beside them (sub-folders
             included; a ``cohort.csv`` or ``patients.csv`` inside tells patients and splits), a
             CSV table with a column ``slide``, one slide, or a folder of image and label tiles
-            (``train_feature`` and ``train_label``, with ``tiles.csv`` or without).
+            (``train_feature`` and ``train_label``, with ``tiles.csv`` or without). All but the
+            last may be elsewhere, and a table may name slides and annotations by their address.
         annotations: A folder where the annotations lie, if not beside the slides.
         even_odd_holes: Read regions that lie inside others of their layer as holes, in
             annotations that do not say which are.
@@ -59,12 +61,12 @@ class Survey:
 
     def unmatched(self) -> Iterator[Finding]:
         """Yield a warning for every annotation in the folder that belongs to no slide."""
-        if self.cohort.source.is_dir():
+        if kind_of(self.cohort.source) == "folder":
             yield from self.files.unused(self.cohort.cases)
 
 
 def survey(
-    path: str | Path, annotations: str | Path | None = None, even_odd_holes: bool = False
+    path: str | AnyPath, annotations: str | AnyPath | None = None, even_odd_holes: bool = False
 ) -> Survey:
     """Find the cases of a cohort, whatever is wrong with some of them.
 
@@ -73,26 +75,32 @@ def survey(
     Raises:
         InputError: There is nothing to look at: no such folder, table or slide.
     """
-    path = Path(path)
-    if annotations is not None and not Path(annotations).is_dir():
-        raise InputError(f"{annotations}: no such folder of annotations")
-    patches = PatchFolder(path)
-    if annotations is None and patches.looks_like_one:
-        return _patches(patches)
-    if path.is_dir():
+    path = as_path(path)
+    labels = None if annotations is None else as_path(annotations)
+    if labels is not None and kind_of(labels) != "folder":
+        raise InputError(f"{labels}: no such folder of annotations")
+    if labels is None and isinstance(path, Path) and PatchFolder(path).looks_like_one:
+        return _patches(PatchFolder(path))
+    kind = kind_of(path)
+    if kind == "folder":
         listing = _folder(path, path)
-    elif not path.is_file():
+    elif kind != "file":
         raise InputError(f"{path}: no such folder, table or slide")
     elif path.suffix.lower() == ".csv":
         listing = _table(path)
     else:
         listing = _Listing([_Entry(path)], [])
     slides = [entry.slide for entry in listing.entries]
-    if annotations is not None:
-        folders = [Path(annotations)]
+    if labels is not None:
+        folders = [labels]
     else:
-        folders = [path] if path.is_dir() else sorted({slide.parent for slide in slides})
+        folders = [path] if kind == "folder" else _folders_of(slides)
     return _paired(path, listing, AnnotationFiles(folders, slides), even_odd_holes)
+
+
+def _folders_of(slides: Iterable[AnyPath]) -> list[AnyPath]:
+    """Return the folders of slides on a disk; beside others, which may be many, nobody looks."""
+    return list[AnyPath](sorted({slide.parent for slide in slides if isinstance(slide, Path)}))
 
 
 def _patches(folder: PatchFolder) -> Survey:
@@ -112,7 +120,7 @@ def _patches(folder: PatchFolder) -> Survey:
 
 
 def _paired(
-    source: Path, listing: "_Listing", files: AnnotationFiles, even_odd_holes: bool
+    source: AnyPath, listing: "_Listing", files: AnnotationFiles, even_odd_holes: bool
 ) -> Survey:
     """Give every slide its annotation."""
     cases = [_case(one, files, listing.findings, even_odd_holes) for one in _distinct(listing)]
@@ -124,7 +132,7 @@ def _paired(
 class _Entry:
     """A slide, and what a table's line says of it."""
 
-    slide: Path
+    slide: AnyPath
     row: Row | None = None
 
 
@@ -136,10 +144,11 @@ class _Listing:
     findings: list[Finding]
 
 
-def _folder(folder: Path, tables: Path) -> _Listing:
+def _folder(folder: AnyPath, tables: AnyPath) -> _Listing:
     """List the slides of a folder, with the lines of a table in a folder of tables."""
     slides = find_slides(folder)
-    table = next((tables / name for name in TABLE_NAMES if (tables / name).is_file()), None)
+    near = (tables / name for name in TABLE_NAMES)
+    table = next((file for file in near if kind_of(file) == "file"), None)
     if table is None:
         return _Listing([_Entry(slide) for slide in slides], [])
     try:
@@ -150,7 +159,7 @@ def _folder(folder: Path, tables: Path) -> _Listing:
     named: dict[str, Row] = {}
     names = {name for slide in slides for name in (slide.name, slide.stem)}
     for row in rows:
-        known = next((n for n in (row.name, Path(row.name).stem) if n in names), None)
+        known = next((n for n in (row.name, PurePath(row.name).stem) if n in names), None)
         if known is None:
             message = f"{row.where}: no slide {row.slide!r} in the folder{hint(row.name, names)}"
             findings.append(Finding("warning", "line without slide", message, file=table))
@@ -167,16 +176,16 @@ def _folder(folder: Path, tables: Path) -> _Listing:
     return _Listing(entries, findings)
 
 
-def _table(table: Path) -> _Listing:
+def _table(table: AnyPath) -> _Listing:
     """List the slides that a table names."""
     rows, findings = read_table(table)
     if not rows and not findings:
         raise InputError(f"{table}: a table without a line")
-    below: dict[str, list[Path]] | None = None
+    below: dict[str, list[AnyPath]] | None = None
     entries = []
     for row in rows:
-        slide = table.parent / row.slide
-        if not slide.is_file():
+        slide = beside(table, row.slide)
+        if isinstance(slide, Path) and not slide.is_file():
             below = _by_name(table.parent) if below is None else below
             found = below.get(row.slide, [])
             if len(found) != 1:
@@ -190,9 +199,9 @@ def _table(table: Path) -> _Listing:
     return _Listing(entries, findings)
 
 
-def _by_name(folder: Path) -> dict[str, list[Path]]:
+def _by_name(folder: AnyPath) -> dict[str, list[AnyPath]]:
     """Return the slides below a folder by their names, with suffix and without."""
-    found: dict[str, list[Path]] = defaultdict(list)
+    found: dict[str, list[AnyPath]] = defaultdict(list)
     try:
         slides = find_slides(folder)
     except InputError:
@@ -205,7 +214,7 @@ def _by_name(folder: Path) -> dict[str, list[Path]]:
 
 def _distinct(listing: _Listing) -> Iterator[_Entry]:
     """Yield the entries but for second slides of one name, which are findings."""
-    seen: dict[str, Path] = {}
+    seen: dict[str, AnyPath] = {}
     for entry in listing.entries:
         slide = entry.slide
         if seen.setdefault(slide.stem, slide) is slide:
@@ -231,8 +240,8 @@ def _case(
         patient = row.patient or case.patient
         case = replace(case, patient=patient, split=row.split, mpp=row.mpp)
     if row is not None and row.annotation:
-        annotation = row.table.parent / row.annotation
-        if annotation.is_file():
+        annotation = beside(row.table, row.annotation)
+        if is_remote(annotation) or kind_of(annotation) == "file":
             return replace(case, annotation=annotation)
         message = f"{row.where}: no such annotation: {row.annotation}"
         findings.append(Finding("error", "table", message, case.name, row.table))

@@ -4,11 +4,11 @@ import csv
 import io
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 from carcinomap.cohort.case import SPLITS
 from carcinomap.cohort.finding import Finding
 from carcinomap.errors import InputError
+from carcinomap.storage import AnyPath, as_path, local_copy
 
 TABLE_NAMES = ("cohort.csv", "patients.csv")
 """What a table in the folder of the slides is called."""
@@ -18,7 +18,7 @@ TABLE_NAMES = ("cohort.csv", "patients.csv")
 class Row:
     """One line of a table; empty where the table says nothing."""
 
-    table: Path
+    table: AnyPath
     line: int
     slide: str
     annotation: str
@@ -29,7 +29,7 @@ class Row:
     @property
     def name(self) -> str:
         """The slide's file name without folders."""
-        return Path(self.slide).name
+        return as_path(self.slide).name
 
     @property
     def where(self) -> str:
@@ -37,7 +37,7 @@ class Row:
         return f"{self.table}, line {self.line}"
 
 
-def read_table(path: Path) -> tuple[list[Row], list[Finding]]:
+def read_table(path: AnyPath) -> tuple[list[Row], list[Finding]]:
     """Read a cohort table; columns may be separated by commas, semicolons or tabs.
 
     Returns:
@@ -48,7 +48,7 @@ def read_table(path: Path) -> tuple[list[Row], list[Finding]]:
         InputError: Not a table, or one without a column ``slide``.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = local_copy(path, "table").read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text; save the table as CSV UTF-8") from error
     header = text.split("\n", 1)[0]
@@ -78,7 +78,7 @@ def read_table(path: Path) -> tuple[list[Row], list[Finding]]:
     return rows, mistakes
 
 
-def _row(path: Path, line: int, columns: list[str], entries: list[str]) -> Row:
+def _row(path: AnyPath, line: int, columns: list[str], entries: list[str]) -> Row:
     where = f"{path}, line {line}"
     if len(entries) != len(columns):
         raise InputError(f"{where}: {len(entries)} fields where the header has {len(columns)}")

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from carcinomap.cohort import Case
+from carcinomap.errors import CarcinomapError
 from carcinomap.evaluation.curves import Curve, read_curves
 from carcinomap.evaluation.labels import listed
 from carcinomap.model import Model, open_model
 from carcinomap.model.card import Section, card, printable
 from carcinomap.segmentation.models import RUN_MODEL, model_files
 from carcinomap.segmentation.results.outputs import MAP, RECORD
+from carcinomap.storage import AnyPath, local_copy
 
 RECORD_BYTES = 16 * 1024**2  # of a map's record, more than any honest one has
 
@@ -187,14 +189,14 @@ def _makers(path: Path) -> frozenset[str]:
     return _texts([one.get("sha256") for one in each])
 
 
-def _digest(annotation: Path | None) -> str:
+def _digest(annotation: AnyPath | None) -> str:
     """Return the SHA-256 of an annotation file; nothing where it cannot be read."""
     if annotation is None:
         return ""
     try:
-        with annotation.open("rb") as file:
+        with local_copy(annotation).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+    except (CarcinomapError, OSError):
         return ""
 
 

@@ -158,7 +158,7 @@ def _second_annotations(cohort: Cohort, cases: Iterable[Case], folder: Path) -> 
     for case in cases:
         file, told = candidates.of(case.slide)
         findings += told
-        if file is not None and not _is_truth(file, case):
+        if isinstance(file, Path) and not _is_truth(file, case):
             files[case.name] = file
     failures = {one.slide: one.message for one in findings if one.severity == "error"}
     notes = in_short(one for one in findings if one.severity != "error")

@@ -16,6 +16,7 @@ from carcinomap.files import atomic_path
 from carcinomap.model.networks import Network, rebuild_network
 from carcinomap.model.spec import Model, ModelSpec
 from carcinomap.model.stored import KEY, OnnxModel, open_model, reading
+from carcinomap.storage import AnyPath, as_path, local_copy
 
 
 def save_model(model: Model, path: str | Path) -> None:
@@ -29,7 +30,7 @@ def save_model(model: Model, path: str | Path) -> None:
         temporary.write_bytes(content)
 
 
-def load_model(path: str | Path) -> Model:
+def load_model(path: str | AnyPath) -> Model:
     """Read a model file; its network is on the CPU, in evaluation mode.
 
     A lab's own network, ``NAME.onnx`` with ``NAME.yaml`` beside it, stays in its file.
@@ -41,7 +42,7 @@ def load_model(path: str | Path) -> Model:
     model = open_model(path)
     if isinstance(model, OnnxModel):
         return model
-    with reading(Path(path), "pt") as content:
+    with reading(local_copy(as_path(path), "model"), "pt") as content:
         return Model(model.spec, _network(model.spec, content))
 
 

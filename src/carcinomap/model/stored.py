@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from carcinomap.errors import InputError, existing_file
 from carcinomap.model.onnx_model import OnnxModel, load_onnx
 from carcinomap.model.spec import Model, ModelSpec, fingerprint
+from carcinomap.storage import AnyPath, as_path, reading_copy
 
 if TYPE_CHECKING:
     from torch import nn
@@ -61,7 +62,7 @@ class ModelFile(Model):
             return fingerprint(self.spec, ((name, content.get_tensor(name)) for name in names))
 
 
-def open_model(path: str | Path) -> Model:
+def open_model(path: str | AnyPath) -> Model:
     """Open a model file, or a lab's own ONNX network, for a runtime.
 
     Unlike ``load_model`` it leaves the network in the file: whether the weights fit what the file
@@ -71,11 +72,12 @@ def open_model(path: str | Path) -> Model:
         InputError: There is no such file, or no model in it; the message names the file and the
             reason.
     """
-    path = existing_file(path, "model")
-    if path.suffix.lower() == ".onnx":
-        return load_onnx(path)
-    with reading(path, "numpy") as content:
-        return ModelFile(_spec(content), path)
+    with reading_copy(as_path(path), "model") as copy:
+        file = existing_file(copy, "model")
+        if file.suffix.lower() == ".onnx":
+            return load_onnx(file)
+        with reading(file, "numpy") as content:
+            return ModelFile(_spec(content), file)
 
 
 @contextmanager

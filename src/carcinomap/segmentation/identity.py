@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from carcinomap.segmentation.job import Job
@@ -33,7 +34,10 @@ def identity_of(job: Job, models: "Sequence[Model]") -> dict[str, Any]:
 
 def working_identity(job: Job, identity: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an unfinished result must be of besides, for its bytes to come out the same."""
-    size, changed = stamp(job.slide.path)
+    size: int | None = None
+    changed: int | str | None = None
+    with suppress(OSError):  # it may be gone by now
+        size, changed = stamp(job.slide.path)
     return {
         **identity,
         "slide's mpp": job.slide.mpp,

@@ -3,9 +3,19 @@
 import glob
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from carcinomap.errors import InputError, existing_file
+from carcinomap.storage import (
+    AnyPath,
+    as_path,
+    kind_of,
+    list_files,
+    matching_files,
+    on_web,
+    read_small,
+)
 
 # fmt: off
 WHOLE_SLIDE_SUFFIXES = frozenset([
@@ -21,7 +31,7 @@ SUMMARY_KEYS = {"slide", "model", "tissue_mm2"}
 LARGEST_SUMMARY = 1_000_000
 
 
-def is_slide_file(path: Path) -> bool:
+def is_slide_file(path: AnyPath) -> bool:
     """Say by its name whether a file can be a slide, and is not a hidden file or a label image.
 
     ``find_slides`` also looks at what lies beside it.
@@ -33,43 +43,66 @@ def is_slide_file(path: Path) -> bool:
     )
 
 
-def find_slides(path: str | Path) -> list[Path]:
-    """Return the slides that a path means, in a stable order.
+def find_slides(path: str | os.PathLike[str] | AnyPath) -> list[AnyPath]:
+    """Return the slides that a path or an address means, in a stable order.
 
     A folder means every slide below it. These are its whole-slide images, or, where it has none,
     its PNG and JPEG images; never hidden files, label images (``NAME_mask``, a TIFF beside a slide
     of its name in another format, a PNG beside a JPEG) and what carcinomap wrote. A name with
-    ``*`` or ``?`` means what matches; any other path means itself.
+    ``*`` or ``?`` means what matches; any other path means itself. Addresses mean the same, but
+    that those on the web mean one file, which is not looked for before it is opened.
 
     Raises:
         InputError: There is none.
+        CarcinomapError: The storage cannot be asked.
     """
-    path = Path(path)
-    if path.is_dir():
+    path = as_path(path)
+    if on_web(path):
+        return [path]
+    kind, found = kind_of(path), list[AnyPath]()
+    if kind == "folder":
         found = _slides_of(visible_files(path))
-    elif any(sign in str(path) for sign in "*?") and not path.exists():
-        found = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
-    else:
-        return [existing_file(path, "slide")]
+    elif not kind and any(sign in str(path) for sign in "*?"):
+        found = _matching(path)
+    elif kind == "file" or isinstance(path, Path):
+        return [existing_file(path, "slide") if isinstance(path, Path) else path]
     if not found:
         raise InputError(f"{path}: no slides there")
     return found
 
 
-def visible_files(folder: Path) -> list[Path]:
+def _matching(pattern: AnyPath) -> list[AnyPath]:
+    if isinstance(pattern, Path):
+        return [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]
+    return matching_files(pattern)
+
+
+def visible_files(folder: AnyPath) -> list[AnyPath]:
     """Return every file below a folder, in a stable order.
 
     Not those that are hidden, in an unfinished result, or part of an image that is a folder.
+
+    Raises:
+        CarcinomapError: The folder is elsewhere and its storage cannot be asked.
     """
+    if not isinstance(folder, Path):
+        below = len(folder.parts)
+        return [file for file in list_files(folder) if _is_visible(file.parts[below:])]
     found: list[Path] = []
     for inside, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         folders[:] = [name for name in folders if not name.endswith(CLOSED_FOLDERS)]
         found += [Path(inside, name) for name in files if not name.startswith(".")]
-    return sorted(file for file in found if file.is_file())
+    return list[AnyPath](sorted(file for file in found if file.is_file()))
 
 
-def _slides_of(files: list[Path]) -> list[Path]:
+def _is_visible(parts: Sequence[str]) -> bool:
+    return not any(part.startswith(".") for part in parts) and not any(
+        folder.endswith(CLOSED_FOLDERS) for folder in parts[:-1]
+    )
+
+
+def _slides_of(files: list[AnyPath]) -> list[AnyPath]:
     candidates = [file for file in files if is_slide_file(file) and not is_own_output(file)]
     whole = [file for file in candidates if file.suffix.lower() in WHOLE_SLIDE_SUFFIXES]
     kind = TIFF_SUFFIXES if whole else frozenset([".png"])
@@ -79,14 +112,14 @@ def _slides_of(files: list[Path]) -> list[Path]:
     return [f for f in found if f.suffix.lower() not in kind or _stem(f) not in others]
 
 
-def _stem(file: Path) -> str:
+def _stem(file: AnyPath) -> str:
     """Return a file's name without its suffix, be it ``.ome.tif``."""
     if file.suffix.lower() in TIFF_SUFFIXES and file.stem.lower().endswith(".ome"):
         return file.stem[:-4]
     return file.stem
 
 
-def is_own_output(file: Path) -> bool:
+def is_own_output(file: AnyPath) -> bool:
     """Say whether carcinomap made a file: a map's summary, or what lies beside one."""
     name = file.name.lower()
     if name.endswith(".json"):
@@ -95,11 +128,10 @@ def is_own_output(file: Path) -> bool:
     return suffix is not None and _is_summary(file.with_name(f"{file.name[: -len(suffix)]}.json"))
 
 
-def _is_summary(file: Path) -> bool:
-    if not file.is_file() or file.stat().st_size > LARGEST_SUMMARY:
-        return False
+def _is_summary(file: AnyPath) -> bool:
+    content = read_small(file, LARGEST_SUMMARY)
     try:
-        summary = json.loads(file.read_bytes())
+        summary = json.loads(content or b"")
     except (ValueError, RecursionError):
         return False
     return isinstance(summary, dict) and summary.keys() >= SUMMARY_KEYS

@@ -4,7 +4,7 @@ This room knows nothing of slides. A file is a ``Path``, or a ``UPath`` where it
 its bytes can be read piece by piece, and what needs a real file gets a local copy.
 """
 
-from carcinomap.storage.cache import LocalCopy, local_copy, open_copy
+from carcinomap.storage.cache import LocalCopy, local_copy, open_copy, reading_copy
 from carcinomap.storage.files import (
     existing_file,
     exists,
@@ -17,7 +17,7 @@ from carcinomap.storage.files import (
     stamp,
     upload,
 )
-from carcinomap.storage.paths import AnyPath, as_path, is_remote
+from carcinomap.storage.paths import AnyPath, as_path, beside, is_remote, on_web
 from carcinomap.storage.source import ByteSource, open_bytes
 from carcinomap.storage.view import FileView
 
@@ -27,6 +27,7 @@ __all__ = [
     "FileView",
     "LocalCopy",
     "as_path",
+    "beside",
     "existing_file",
     "exists",
     "is_remote",
@@ -35,9 +36,11 @@ __all__ = [
     "local_copy",
     "matching_files",
     "modified",
+    "on_web",
     "open_bytes",
     "open_copy",
     "read_small",
+    "reading_copy",
     "remove",
     "stamp",
     "upload",

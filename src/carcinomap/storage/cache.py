@@ -7,6 +7,7 @@ not used for longest make room for others.
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import weakref
 from collections.abc import Iterator
@@ -94,6 +95,22 @@ def open_copy(path: AnyPath, what: str = "file") -> LocalCopy:
             return _held(entry, path)
 
 
+@contextmanager
+def reading_copy(path: AnyPath, what: str = "file") -> Iterator[Path]:
+    """Give what ``local_copy`` returns; errors of the block name ``path`` instead of the copy.
+
+    Raises:
+        InputError, CarcinomapError: See ``local_copy``.
+    """
+    copy = open_copy(path, what)
+    try:
+        yield copy.path
+    except InputError as error:
+        raise InputError(str(error).replace(str(copy.path), str(path))) from error
+    finally:
+        copy.close()
+
+
 def _held(entry: Path, path: UPath) -> LocalCopy:
     lock = os.open(entry, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_SH)
@@ -102,7 +119,7 @@ def _held(entry: Path, path: UPath) -> LocalCopy:
 
 def _name(path: UPath) -> str:
     """Return the file's name, of which readers want the ending, as a disk takes it."""
-    return path.name.replace(os.sep, "_").replace("\0", "_")[-100:]
+    return re.sub(r"[^\w.-]|^[.]+", "_", path.name)[-100:] or "_"
 
 
 def _fetch(path: UPath, size: int | None, entry: Path) -> None:

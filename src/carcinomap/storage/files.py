@@ -69,15 +69,15 @@ def existing_file(path: AnyPath, what: str) -> AnyPath:
 def stamp(path: AnyPath) -> tuple[int | None, int | str | None]:
     """Return the size of a file and what tells that it was changed.
 
-    The latter is the time in nanoseconds of a file on a disk, and what its storage says of another;
-    both are None where there is no file.
+    The latter is the time in nanoseconds of a file on a disk, and what its storage says of another.
 
     Raises:
-        CarcinomapError: The storage cannot be asked.
+        OSError: A file on a disk is gone.
+        CarcinomapError: The storage cannot be asked, or has no such file.
     """
     if isinstance(path, Path):
-        status = path.stat() if path.exists() else None
-        return (status and status.st_size), (status and status.st_mtime_ns)
+        status = path.stat()
+        return status.st_size, status.st_mtime_ns
     return signs_of(description(path))
 
 

@@ -18,7 +18,7 @@ WEB = frozenset(["http", "https"])
 PROTOCOLS = WEB | {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}
 
 # One letter is a Windows drive. pathlib makes one slash of two, which is forgiven.
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?P<second>/?)(?P<rest>(?!/).*)", re.DOTALL)
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?P<second>/?)(?P<rest>.*)", re.DOTALL)
 
 
 def as_path(path: str | os.PathLike[str] | UPath) -> AnyPath:
@@ -57,6 +57,21 @@ def as_path(path: str | os.PathLike[str] | UPath) -> AnyPath:
 def is_remote(path: AnyPath) -> bool:
     """Say whether a file is elsewhere, to be read through its storage."""
     return not isinstance(path, Path)
+
+
+def on_web(path: AnyPath) -> bool:
+    """Say whether a file is on the web, where it can be read and nothing else."""
+    return not isinstance(path, Path) and path.protocol in WEB
+
+
+def beside(file: AnyPath, name: str) -> AnyPath:
+    """Return what a file calls ``name``: an address, an absolute path, or a place beside itself.
+
+    Raises:
+        InputError: An address of a kind that is not read.
+    """
+    named = as_path(name)
+    return named if is_remote(named) else file.parent / name
 
 
 def _known(path: UPath) -> AnyPath:
@@ -98,4 +113,4 @@ def _web(address: str) -> UPath:
 
 def _without_secrets(text: str) -> str:
     """Return an address without user, password and query."""
-    return re.sub(r"(?<=://)[^/@]*@", "", text.partition("?")[0])
+    return re.sub(r"(?<=://).*@", "", text.partition("?")[0])

@@ -1,7 +1,7 @@
 """What storage says when it fails, in words for people."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from carcinomap.errors import CarcinomapError, InputError
@@ -60,8 +60,8 @@ def told(path: AnyPath, what: str = "file") -> Iterator[None]:
 def is_transient(error: Exception) -> bool:
     """Say whether the same request may succeed when it is made again."""
     error = _cause(error)
-    status = getattr(error, "status", None)
-    if isinstance(status, int) and status:
+    status = _status(error)
+    if status is not None:
         return status == _BUSY or status >= 500
     return not _names(error).isdisjoint(_UNREACHABLE)
 
@@ -77,7 +77,7 @@ def _cause(error: Exception) -> Exception:
 
 def _in_words(path: AnyPath, what: str, error: Exception) -> CarcinomapError:
     error = _cause(error)
-    names, status = _names(error), getattr(error, "status", None)
+    names, status = _names(error), _status(error)
     if "FileExpired" in names:
         return ChangedError(path)
     mistake = _mistake(path, what, error)
@@ -85,7 +85,7 @@ def _in_words(path: AnyPath, what: str, error: Exception) -> CarcinomapError:
         return InputError(f"{path}: {mistake}")
     if not names.isdisjoint(_UNREACHABLE):
         reason = f"its server cannot be reached ({_harmless(error)})"
-    elif isinstance(status, int) and status:
+    elif status is not None:
         reason = f"its server answers with error {status}"
     else:
         reason = f"the storage failed ({_harmless(error)})"
@@ -94,7 +94,7 @@ def _in_words(path: AnyPath, what: str, error: Exception) -> CarcinomapError:
 
 def _mistake(path: AnyPath, what: str, error: Exception) -> str | None:
     """Say what the user can mend, if it is that."""
-    status = getattr(error, "status", None)
+    status = _status(error)
     if isinstance(error, ImportError):
         if str(path).startswith(("s3", "http")):
             return "to read this, a package is missing: pip install 'carcinomap[remote]'"
@@ -109,6 +109,15 @@ def _mistake(path: AnyPath, what: str, error: Exception) -> str | None:
             "reading and listing?"
         )
     return None
+
+
+def _status(error: Exception) -> int | None:
+    """Return the status that a server has answered with, if that is what has happened."""
+    status = getattr(error, "status", None)
+    answer = getattr(error.__cause__, "response", None)  # of botocore, below an error of s3fs
+    if isinstance(answer, Mapping):
+        status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status if isinstance(status, int) and status >= 300 else None
 
 
 def _names(error: BaseException) -> set[str]:

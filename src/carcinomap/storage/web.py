@@ -5,11 +5,16 @@ from typing import Any
 
 import fsspec.asyn
 
+from carcinomap.errors import CarcinomapError
+
 PARTIAL_CONTENT = 206
 
 
-class NoRangesError(Exception):
+class NoRangesError(CarcinomapError):
     """A server sends files as a whole alone."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url}: its server does not send the part of the file that was asked for")
 
 
 class OtherFileError(Exception):
@@ -46,18 +51,18 @@ async def _fetch(files: Any, url: str, start: int, stop: int, known: Mapping[str
     async with session.get(files.encode_url(url), headers=headers, **options) as answer:
         answer.raise_for_status()
         if answer.status != PARTIAL_CONTENT:
-            raise NoRangesError
-        _check(answer.headers, start, known)
+            raise NoRangesError(url)
+        _check(answer.headers, url, start, known)
         content: bytes = await answer.content.readexactly(stop - start)
         return content
 
 
-def _check(headers: Mapping[str, str], start: int, known: Mapping[str, Any]) -> None:
+def _check(headers: Mapping[str, str], url: str, start: int, known: Mapping[str, Any]) -> None:
     place, _, size = headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
     if size not in ("", "*", str(known["size"])):
         raise OtherFileError
     if place and place.partition("-")[0] != str(start):
-        raise NoRangesError
+        raise NoRangesError(url)
     for sign in ("ETag", "Last-Modified"):
         if sign in known and sign in headers:
             if known[sign] != headers[sign]:

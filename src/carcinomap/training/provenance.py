@@ -11,6 +11,7 @@ import torch
 from carcinomap.annotation import ClassScheme
 from carcinomap.slide import Slide
 from carcinomap.slide.stain import typical_stain
+from carcinomap.storage import local_copy
 from carcinomap.training.data import TrainingData
 from carcinomap.training.settings import TrainingSettings
 from carcinomap.version import __version__
@@ -53,7 +54,7 @@ def provenance(
         "settings": settings.model_dump(),
         "steps": steps,
         "fingerprints": {
-            case.name: hashlib.sha256(case.annotation.read_bytes()).hexdigest()
+            case.name: hashlib.sha256(local_copy(case.annotation).read_bytes()).hexdigest()
             for case in data.cases
             if case.annotation is not None
         },

@@ -150,7 +150,7 @@ class LiveTable:
             if not self._closed:
                 failures = self._failures if self._total > 1 else ()
                 parts += [_line(failure, "red") for failure in failures]
-                parts += self._running(max(1, console.height - len(parts) - 2))
+                parts += self._running(max(1, console.height - len(parts) - 1))
         yield Group(*parts)
 
     def _headline(self) -> Text:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from carcinomap.annotation import ClassScheme
@@ -14,6 +13,7 @@ from carcinomap.cohort.finding import SEVERITIES, Finding, listed
 from carcinomap.cohort.reading import Survey, survey
 from carcinomap.cohort.split import check_patients
 from carcinomap.errors import InputError
+from carcinomap.storage import AnyPath
 from carcinomap.work import Backend, LostError, Outcome, Task, Threads, run
 
 _WORKERS = 8
@@ -32,7 +32,7 @@ class CheckReport:
         areas_mm2: Outlined area of every class; outlines that overlap count twice.
     """
 
-    source: Path
+    source: AnyPath
     findings: tuple[Finding, ...]
     slides: int
     annotated: int
@@ -58,9 +58,9 @@ class CheckReport:
 
 
 def check_cohort(
-    cohort: str | Path | Cohort | Survey,
+    cohort: str | AnyPath | Cohort | Survey,
     scheme: ClassScheme | None = None,
-    annotations: str | Path | None = None,
+    annotations: str | AnyPath | None = None,
     even_odd_holes: bool = False,
     workers: int | None = None,
     backend: Backend | None = None,

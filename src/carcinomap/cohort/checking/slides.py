@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from carcinomap.annotation import ClassScheme, FileContext, LabelImage, read_annotations
+from carcinomap.annotation import ClassScheme, LabelImage
 from carcinomap.cohort.case import Case
 from carcinomap.cohort.checking.annotations import AnnotatedSlide
 from carcinomap.cohort.finding import Finding, Severity
@@ -114,7 +114,7 @@ def _check_annotation(
         return
     frame = frame_of(slide, mpp_known)
     try:
-        annotations = read_annotations(case.annotation, FileContext(frame, case.even_odd_holes))
+        annotations = case.read_annotation_file(case.annotation, frame)
     except _FAULTS as fault:
         checked.tell("error", "unreadable annotation", str(fault), of_slide=False)
         return

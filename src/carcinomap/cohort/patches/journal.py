@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from carcinomap.cohort.case import Case
 from carcinomap.cohort.patches.tile import Tile
 from carcinomap.files import write_text
+from carcinomap.storage import stamp
 
 _TILE = TypeAdapter(Tile)
 _COMPLETE = "complete"
@@ -40,12 +41,12 @@ def key_of(case: Case) -> str:
 
     Raises:
         OSError: One of them is gone.
+        CarcinomapError: One of them is elsewhere, and its storage does not tell.
     """
     key: list[Any] = [case.mpp]
     for file in (case.slide, case.annotation):
         if file is not None:
-            status = file.stat()
-            key += [file.name, status.st_size, status.st_mtime_ns]
+            key += [file.name, *stamp(file)]
     return json.dumps(key)
 
 

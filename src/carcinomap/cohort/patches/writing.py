@@ -16,6 +16,7 @@ from carcinomap.cohort.patches.settings import TileSettings
 from carcinomap.cohort.patches.table import write_table
 from carcinomap.cohort.patches.tile import Tile
 from carcinomap.errors import InputError
+from carcinomap.storage import AnyPath
 from carcinomap.work import Backend, Outcome, Task, run
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -34,7 +35,7 @@ class WrittenTiles:
 
     folder: Path
     tiles: dict[str, int]
-    failures: tuple[tuple[Path, Exception], ...]
+    failures: tuple[tuple[AnyPath, Exception], ...]
     notes: tuple[str, ...]
 
 
@@ -92,8 +93,10 @@ def write_tiles(
     return WrittenTiles(folder.path, counts, failures, tuple(_notes(cohort, cases)))
 
 
-def _check_place(source: Path, output: Path) -> None:
+def _check_place(source: AnyPath, output: Path) -> None:
     """Raise InputError where the tiles would later be taken for slides of the cohort."""
+    if not isinstance(source, Path):
+        return
     if source.is_dir() and output.resolve().is_relative_to(source.resolve()):
         raise InputError(f"{output}: lies among the slides; choose another --output")
 
@@ -115,7 +118,7 @@ def _labels_of(case: Case) -> Mapping[str, int]:
 
 def _sorted_out(
     cases: Sequence[Case], outcomes: Iterable[Outcome]
-) -> tuple[dict[str, int], tuple[tuple[Path, Exception], ...]]:
+) -> tuple[dict[str, int], tuple[tuple[AnyPath, Exception], ...]]:
     """Return how many tiles slides have, and what is wrong with others, in the cases' order.
 
     Raises:
@@ -127,7 +130,7 @@ def _sorted_out(
             raise outcome.error
         ended[outcome.index] = outcome
     counts: dict[str, int] = {}
-    failures: list[tuple[Path, Exception]] = []
+    failures: list[tuple[AnyPath, Exception]] = []
     for index, case in enumerate(cases):
         error = ended[index].error
         if error is None:

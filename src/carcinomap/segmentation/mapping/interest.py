@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import replace
 from itertools import compress
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,16 +14,15 @@ from rasterio.features import rasterize
 from carcinomap.annotation import (
     AnnotationSet,
     ClassScheme,
-    FileContext,
     LabelImage,
     TissueClass,
     Window,
-    read_annotations,
 )
-from carcinomap.cohort import frame_of
+from carcinomap.cohort import Case, frame_of
 from carcinomap.cohort.pairing import AnnotationFiles
 from carcinomap.errors import InputError
 from carcinomap.slide import Slide, TissueMask
+from carcinomap.storage import AnyPath, as_path, kind_of
 
 STEP = 1 / 1024
 """Windows begin on multiples of this many of their pixels: their positions come with rounding
@@ -120,7 +118,7 @@ def _touched(
     return np.asarray(cv2.dilate(touched, np.ones((3, 3), np.uint8)) > 0)
 
 
-def read_interest(path: str | Path, slide: Slide) -> AnnotationSet:
+def read_interest(path: str | AnyPath, slide: Slide) -> AnnotationSet:
     """Read the regions of interest of a slide.
 
     Of a file in which regions are labelled ``roi``, only these count; of any other, all do. The
@@ -135,10 +133,10 @@ def read_interest(path: str | Path, slide: Slide) -> AnnotationSet:
         InputError: There is no such file, or several, it cannot be read, or none of its regions
             lies on the slide.
     """
-    file = Path(path)
-    if file.is_dir():
+    file = as_path(path)
+    if kind_of(file) == "folder":
         file = _file_of(file, slide.path)
-    read = read_annotations(file, FileContext(frame_of(slide)))
+    read = Case(slide.path).read_annotation_file(file, frame_of(slide))
     regions = _traced(read) if isinstance(read, LabelImage) else read
     scheme = ClassScheme.default()
     labelled = tuple(one for one in regions.annotations if scheme.is_roi(one.label))
@@ -167,7 +165,7 @@ def fingerprint(regions: AnnotationSet) -> str:
     return digest.hexdigest()
 
 
-def _file_of(folder: Path, slide: Path) -> Path:
+def _file_of(folder: AnyPath, slide: AnyPath) -> AnyPath:
     """Return the file of a folder that has a slide's name."""
     found, findings = AnnotationFiles([folder], [slide]).of(slide)
     if found is None:
