@@ -12,6 +12,10 @@ from carcinomap.cli.work_options import backend_of, slides_at_once
 from carcinomap.evaluation import EvaluationSettings
 from carcinomap.work import WorkSettings
 
+FEWEST = 4
+"""Slides from which on processes save more than the second they take to start: a whole slide takes
+some 3 s in one thread."""
+
 
 def evaluate(
     truth: Annotated[
@@ -63,7 +67,7 @@ def evaluate(
         settings=settings,
         model=model,
         seed=common.seed,
-        backend=backend_of(work, 1, annotated, at_once=at_once),
+        backend=backend_of(work, 1, annotated, at_once=at_once, fewest=FEWEST),
     )
     notes = (*cohort.notes, *scores.notes)
     return Outcome(scores.to_dict(), score_table(scores), bool(scores.failures), notes)

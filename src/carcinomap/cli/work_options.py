@@ -11,9 +11,6 @@ from carcinomap.work import Backend, WorkSettings
 AT_ONCE = 8
 """Slides at once that nobody asked for; more would wait for the same disk."""
 
-FEWEST = 8
-"""TODO"""
-
 
 def slides_at_once(workers: int | None) -> int:
     """Return how many slides to work on at once where each of them takes one thread.
@@ -31,7 +28,7 @@ def backend_of(
     *,
     uses_gpus: bool = False,
     at_once: int = 1,
-    fewest: int = FEWEST,
+    fewest: int = 2,
 ) -> Backend | None:
     """Return what runs the tasks of a command.
 
@@ -42,8 +39,8 @@ def backend_of(
         uses_gpus: Tasks compute on a GPU where there is one; each GPU is for the tasks of one
             process, and by themselves there are as many processes.
         at_once: Tasks at once by themselves, without GPUs.
-        fewest: With fewer tasks no process is started that nobody asked for, since that takes a
-            second or two.
+        fewest: With fewer tasks no process is started that nobody asked for: each takes a second of
+            a processor to start, and 150 MB.
 
     Returns:
         The backend; None for the tasks to run in this process.
