@@ -27,6 +27,7 @@ near_the_end=
 stop() {
     near_the_end=yes
     scancel --signal=TERM "$SLURM_JOB_ID"
+    (sleep 90 && scancel --signal=KILL "$SLURM_JOB_ID") &
 }
 trap stop USR1
 
@@ -35,10 +36,11 @@ export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=300
 srun --kill-on-bad-exit=1 --cpus-per-task="$SLURM_CPUS_ON_NODE" \
     ray symmetric-run --address "$head:6379" --min-nodes "$SLURM_NNODES" -- \
     carcinomap segment "$@" --cluster auto &
-wait $!
+step=$!
+wait "$step"
 code=$?
 if [[ $near_the_end ]]; then
-    wait $!  # the signal ended the first one
+    wait "$step"  # the signal ended the first one
     code=$?
     if ((code != 0 && ${SLURM_RESTART_COUNT:-0} < most_turns)); then
         scontrol requeue "$SLURM_JOB_ID"

@@ -28,16 +28,18 @@ near_the_end=
 stop() {
     near_the_end=yes
     scancel --signal=TERM "$task"
+    (sleep 90 && scancel --signal=KILL "$task") &
 }
 trap stop USR1
 
 srun --cpus-per-task="$SLURM_CPUS_PER_TASK" carcinomap segment "$@" \
     --shard "$((SLURM_ARRAY_TASK_ID + 1))/$SLURM_ARRAY_TASK_COUNT" \
     --processes 1 --workers "$SLURM_CPUS_PER_TASK" &
-wait $!
+step=$!
+wait "$step"
 code=$?
 if [[ $near_the_end ]]; then
-    wait $!  # the signal ended the first one
+    wait "$step"  # the signal ended the first one
     code=$?
     if ((code != 0 && ${SLURM_RESTART_COUNT:-0} < most_turns)); then
         scontrol requeue "$task"

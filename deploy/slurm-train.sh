@@ -38,16 +38,18 @@ near_the_end=
 stop() {
     near_the_end=yes
     scancel --signal=TERM "$SLURM_JOB_ID"
+    (sleep 90 && scancel --signal=KILL "$SLURM_JOB_ID") &
 }
 trap stop USR1
 
 srun --kill-on-bad-exit=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" \
     carcinomap train "$slides" --output "$run" "$@" "${again[@]}" \
     --nodes "$SLURM_NNODES" --devices "$SLURM_NTASKS_PER_NODE" &
-wait $!
+step=$!
+wait "$step"
 code=$?
 if [[ $near_the_end ]]; then
-    wait $!  # the signal ended the first one
+    wait "$step"  # the signal ended the first one
     code=$?
     if ((code != 0 && ${SLURM_RESTART_COUNT:-0} < most_turns)); then
         scontrol requeue "$SLURM_JOB_ID"
