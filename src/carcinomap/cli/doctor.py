@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from carcinomap.doctor import Line, Report
 
 _STYLES = {"ok": "green", "note": "yellow", "absent": "dim", "broken": "bold red"}
+NAME_WIDTH, STATE_WIDTH = 24, 6
 
 
 def doctor() -> Outcome:
@@ -51,24 +53,26 @@ def alone(arguments: list[str]) -> None:
 
 
 def _text(report: "Report") -> RenderableType:
-    """Return the report as a table, and what it comes to."""
-    table = Table(show_header=False, box=None)
-    table.add_column(overflow="fold", max_width=24)
-    table.add_column()
-    table.add_column(overflow="fold")
+    """Return what was found, section by section, and what it comes to."""
+    parts: list[RenderableType] = []
     for title, lines in report.sections.items():
-        table.add_row(Text(title, style="bold"))
+        parts.append(Text(title, style="bold"))
         for line in lines:
-            state = Text(line.state, style=_STYLES[line.state])
-            table.add_row(Text(f"  {line.name}"), state, _told(line))
-    return Group(table, _verdict(report))
+            parts.append(_found(line))
+            if line.advice:  # across the whole width, since commands are copied
+                parts.append(Padding(Text(f"-> {line.advice}", style="cyan"), (0, 0, 0, 4)))
+    return Group(*parts, _verdict(report))
 
 
-def _told(line: "Line") -> Text:
-    told = Text(line.said)
-    if line.advice:
-        told.append(f"\n-> {line.advice}", style="cyan")
-    return told
+def _found(line: "Line") -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=NAME_WIDTH, overflow="fold")
+    table.add_column(width=STATE_WIDTH)
+    table.add_column(overflow="fold")
+    table.add_row(
+        Text(f"  {line.name}"), Text(line.state, style=_STYLES[line.state]), Text(line.said)
+    )
+    return table
 
 
 def _verdict(report: "Report") -> Text:

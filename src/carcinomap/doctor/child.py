@@ -1,4 +1,4 @@
-"""The process in which a probe runs: ``python -m carcinomap.doctor.child PROBE``.
+"""The process in which a probe runs: ``python -m carcinomap.doctor.child PROBE FIRST``.
 
 It writes a line of JSON for each check that begins, and for each thing that is known. Who reads
 them knows what was looked at when the process ends before it said that it was done.
@@ -15,11 +15,11 @@ from typing import Any
 from carcinomap.doctor.line import Check, why
 
 
-def main(probe: str) -> None:
-    """Do the checks of a probe."""
+def main(probe: str, first: int) -> None:
+    """Do the checks of a probe, from a certain one on."""
     tell = _teller()
     checks: tuple[Check, ...] = import_module(f"carcinomap.doctor.probes.{probe}").CHECKS
-    for check in checks:
+    for check in checks[first:]:
         tell({"check": {"name": check.name, "remedy": check.remedy, "needed": check.needed}})
         try:
             for line in check.look():
@@ -42,4 +42,4 @@ def _teller() -> Callable[[dict[str, Any]], None]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

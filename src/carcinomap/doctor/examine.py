@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from carcinomap.doctor.line import Check, Line
+from carcinomap.doctor.line import REASON_LETTERS, Check, Line
 from carcinomap.progress import progress
 from carcinomap.version import __version__
 
@@ -86,11 +86,11 @@ def examine(sections: Mapping[str, Sequence[str]] = SECTIONS, seconds: float = S
 
 
 @contextmanager
-def _child(probe: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a probe beside this process, and never longer than the block."""
+def _child(probe: str, first: int = 0) -> Iterator[subprocess.Popen[str]]:
+    """Run a probe beside this process, from a check on, and never longer than the block."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(  # noqa: S603 - this very package
-        [sys.executable, "-P", "-m", "carcinomap.doctor.child", probe],
+        [sys.executable, "-P", "-m", "carcinomap.doctor.child", probe, str(first)],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -106,32 +106,37 @@ def _child(probe: str) -> Iterator[subprocess.Popen[str]]:
             process.communicate(timeout=GRACE_SECONDS)
 
 
-def _lines(probe: str, process: subprocess.Popen[str], deadline: float) -> Iterable[Line]:
-    """Return what a probe says, and if it ended early, of what it died."""
-    try:
-        told, errors = process.communicate(timeout=max(0.1, deadline - time.monotonic()))
-        end = _end(process.returncode, errors)
-    except subprocess.TimeoutExpired as late:
-        told = (late.output or b"").decode()  # bytes, whatever the process was opened with
-        end = "took too long; it hangs, or the machine is very busy"
-    current, finished = Check(f"probe {probe}", tuple, INSTALL_AGAIN), False
+def _lines(
+    probe: str, process: subprocess.Popen[str], deadline: float, first: int = 0
+) -> Iterator[Line]:
+    """Return what a probe says; where its process ends early, another one goes on behind that."""
+    told, end = _heard(process, deadline)
+    check, looked_at, finished = Check(f"probe {probe}", tuple, INSTALL_AGAIN), 0, False
     for text in told.splitlines():
         record = json.loads(text)
         if "line" in record:
             yield Line(**record["line"])
         elif "check" in record:
-            current = Check(look=tuple, **record["check"])
+            check, looked_at = Check(look=tuple, **record["check"]), looked_at + 1
         else:
             finished = True
-    if not finished:
-        yield current.broken(f"{end}; what comes after it was not looked at")
+    if finished:
+        return
+    yield check.broken(end)
+    if looked_at and time.monotonic() < deadline:
+        first += looked_at
+        with _child(probe, first) as another:
+            yield from _lines(probe, another, deadline, first)
 
 
-def _end(code: int, errors: str) -> str:
-    """Say how a process ended."""
-    last = errors.strip().rpartition("\n")[2][-200:]
-    if code < 0:
-        how = f"ended its process ({signal.Signals(-code).name})"
-    else:
-        how = f"its process ended with {code}"
-    return f"{how}: {last}" if last else how
+def _heard(process: subprocess.Popen[str], deadline: float) -> tuple[str, str]:
+    """Return what a process wrote by the time, and how it ended."""
+    try:
+        told, errors = process.communicate(timeout=max(0.1, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired as late:
+        # In bytes, whatever the process was opened with, and up to the middle of a line.
+        whole = (late.output or b"").decode().rpartition("\n")[0]
+        return whole, "took too long; it hangs, or the machine is very busy"
+    code, last = process.returncode, errors.strip().rpartition("\n")[2][-REASON_LETTERS:]
+    how = f"with {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
+    return told, f"its process was ended {how}{': ' if last else ''}{last}"

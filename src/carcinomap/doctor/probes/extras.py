@@ -53,14 +53,14 @@ def _running_cluster() -> Iterator[Line]:
     """Say whether a Ray cluster answers that was started here or is named in the environment."""
     if installed("ray") is None:
         return
-    address = cluster_address()
-    if address is None:
-        yield Line("Ray cluster", "ok", "none was started here; --cluster local starts one")
-    elif _answers(address):
+    address, named = cluster_address(), "RAY_ADDRESS" in os.environ
+    if address is not None and _answers(address):
         yield Line("Ray cluster", "ok", f"{address} answers: --cluster auto uses it")
+    elif address is not None and named:
+        said = f"{address}, which RAY_ADDRESS names, does not answer"
+        yield Line("Ray cluster", "note", said, "ray start --head there, or unset RAY_ADDRESS")
     else:
-        advice = "ray start --head, or unset RAY_ADDRESS"
-        yield Line("Ray cluster", "note", f"{address} does not answer", advice)
+        yield Line("Ray cluster", "ok", "none runs here; --cluster local starts one")
 
 
 def cluster_address() -> str | None:

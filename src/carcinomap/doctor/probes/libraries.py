@@ -15,6 +15,8 @@ PARTS = {
     "shapely": "shapely",
     "rasterio": "rasterio.features",
     "pillow": "PIL.Image",
+    "imagecodecs": "imagecodecs._jpeg8",
+    "tifffile": "tifffile",
     "matplotlib": "matplotlib.figure",
 }
 

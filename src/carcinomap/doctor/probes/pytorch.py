@@ -102,7 +102,7 @@ def why_no_gpu(cuda: str | None, hip: str | None, warned: str) -> Line:
         hip: Version of ROCm that it was built for.
         warned: What it said when it was asked.
     """
-    from carcinomap.model.opening import AMD_DRIVER, nvidia_driver  # noqa: PLC0415 - see above
+    from carcinomap.model.opening import AMD_DRIVER, nvidia_driver  # noqa: PLC0415 - OpenCV
 
     nvidia, amd = nvidia_driver(), AMD_DRIVER.exists()
     if not nvidia and not amd:

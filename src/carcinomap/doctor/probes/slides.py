@@ -83,7 +83,7 @@ def _tiff() -> Iterator[Line]:
         pixel = slide.read(0, 0, 8, 8, 0.5)[4, 4]
     if not _is_right(pixel):
         raise ValueError(f"it reads the colour {pixel} where {COLOUR} is")
-    yield Line("TIFF slides", "ok", f"read with tifffile {installed('tifffile')}")
+    yield Line("TIFF slides", "ok", "read by carcinomap itself")
 
 
 def _decodes(name: str, compression: int) -> Iterator[Line]:
@@ -101,7 +101,7 @@ def _decodes(name: str, compression: int) -> Iterator[Line]:
     pixels = TileCodec(compression, Colour.RGB, SIDE, SIDE).decode(bytes(encode[name](tile)))
     if not _is_right(pixels[SIDE // 2, SIDE // 2]):
         raise ValueError(f"it decodes {COLOUR} to {pixels[SIDE // 2, SIDE // 2]}")
-    yield Line(f"{name} tiles", "ok", f"decoded with imagecodecs {imagecodecs.__version__}")
+    yield Line(f"{name} tiles", "ok", "decoded by imagecodecs")
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def _small_tiff() -> Iterator[Path]:
     with TemporaryDirectory() as folder:
         path = Path(folder, "slide.tif")
         image = np.full((2 * SIDE, 2 * SIDE, 3), COLOUR, np.uint8)
-        tifffile.imwrite(path, image, tile=(SIDE, SIDE), photometric="rgb", compression="deflate")
+        tifffile.imwrite(path, image, tile=(SIDE, SIDE), photometric="rgb")
         yield path
 
 
