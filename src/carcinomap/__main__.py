@@ -14,6 +14,10 @@ def main() -> None:
     """
     try:
         interrupt_on_sigterm()
+        if sys.argv[1:2] == ["doctor"]:  # where a library is broken that other commands load
+            from carcinomap.cli.doctor import alone  # noqa: PLC0415
+
+            alone(sys.argv[2:])
         from carcinomap.cli.main import app  # noqa: PLC0415
 
         app()

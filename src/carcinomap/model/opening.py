@@ -51,14 +51,15 @@ def open_runtime(model: Model, device: str = "auto", threads: int | None = None)
 
 def gpu_count() -> int:
     """Return how many GPUs PyTorch has; it is not even asked on a machine without any driver."""
-    if "torch" not in sys.modules and not AMD_DRIVER.exists() and not _nvidia_driver():
+    if "torch" not in sys.modules and not AMD_DRIVER.exists() and not nvidia_driver():
         return 0
     import torch  # noqa: PLC0415
 
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
-def _nvidia_driver() -> bool:
+def nvidia_driver() -> bool:
+    """Return whether a driver of NVIDIA can be loaded."""
     for name in NVIDIA_DRIVERS:
         try:
             ctypes.CDLL(name)
