@@ -128,7 +128,7 @@ def evaluate_case(
         truth = Truth.of(case, slide, scheme)
         confusion, calibration = Confusion.empty(len(scheme)), Calibration.empty(len(scheme))
         megapixels = prediction.width * prediction.height / 1e6
-        with progress(f"comparing {case.name}", megapixels, "Mpx") as advance:
+        with progress(case.name, megapixels, "Mpx") as advance:
             for box in windows(prediction.width, prediction.height, window):
                 of_window = _count(truth, prediction, probabilities, box)
                 confusion, calibration = confusion + of_window[0], calibration + of_window[1]

@@ -64,7 +64,7 @@ def cut_slide(
         journal = Journal(path, key, kept)
         threads = threads or min(_THREADS, os.cpu_count() or 1)
         with (
-            progress(f"cutting {case.name}", len(open_places), "places") as advance,
+            progress(case.name, len(open_places), "places") as advance,
             ThreadPoolExecutor(threads) as pool,
         ):
             for tile in _in_order(pool, cutter.cut, open_places, 2 * threads):
