@@ -99,10 +99,10 @@ def segment(
 
 
 def segment_slides(
-    slides: Sequence[Path],
+    slides: Sequence[AnyPath],
     runtime: "Runtime",
     model: "Model | Sequence[Model]",
-    output: str | Path,
+    output: str | AnyPath,
     settings: SegmentationSettings | None = None,
     mpp: float | None = None,
     overwrite: bool = False,
@@ -116,12 +116,12 @@ def segment_slides(
     models = list(model) if isinstance(model, Sequence) else [model]
     order = Order(
         Opened(runtime, models),
-        Path(output),
+        as_path(output),
         settings or SegmentationSettings(),
         None if roi is None else Path(roi),
         overwrite,
     )
-    asked = SlideList(tuple(Asked(Path(path), mpp) for path in slides))
+    asked = SlideList(tuple(Asked(as_path(path), mpp) for path in slides))
     asked.check_names()
     return _segment_all(asked, order, models, {})
 
