@@ -119,10 +119,10 @@ def _handler(web: Web) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *arguments):
             pass
 
-        def do_HEAD(self):  # noqa: N802 - http.server's name
+        def do_HEAD(self):
             self._answer(body=False)
 
-        def do_GET(self):  # noqa: N802
+        def do_GET(self):
             self._answer(body=True)
 
         def _answer(self, body):

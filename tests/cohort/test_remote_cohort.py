@@ -26,7 +26,13 @@ def call(*arguments):
 def described(cohort):
     """Return what is the same wherever a cohort is."""
     return [
-        (case.name, case.patient, case.split, case.annotation.name, case.read_annotations().labels())
+        (
+            case.name,
+            case.patient,
+            case.split,
+            case.annotation.name,
+            case.read_annotations().labels(),
+        )
         for case in cohort.cases
     ]
 
@@ -79,7 +85,9 @@ def test_an_annotation_that_is_not_there(elsewhere, tmp_path):
     )
     report = check_cohort(tmp_path / "table.csv")
     assert not report.safe
-    assert any(f"{elsewhere}none.xml: no such annotation file" in f.message for f in report.findings)
+    assert any(
+        f"{elsewhere}none.xml: no such annotation file" in f.message for f in report.findings
+    )
 
 
 def test_commands_take_addresses(elsewhere):
@@ -93,6 +101,8 @@ def test_commands_take_addresses(elsewhere):
 
 
 def test_class_file_elsewhere(web, made_slides):
-    scheme = b"classes:\n  - {name: normal, color: '#b3b3b3'}\n  - {name: invasive}\nunknown: ignore\n"
+    scheme = (
+        b"classes:\n  - {name: normal, color: '#b3b3b3'}\n  - {name: invasive}\nunknown: ignore\n"
+    )
     result = call("check", made_slides, "--classes", web.put(scheme, "classes.yaml"))
     assert f"{web.address}/classes.yaml, line 3" in result.output.replace("\n", "")

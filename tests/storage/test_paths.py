@@ -20,7 +20,9 @@ def test_an_address_of_a_file_on_a_disk():
     assert as_path(UPath("file:///a/b.svs")) == Path("/a/b.svs")
 
 
-@pytest.mark.parametrize("text", ["s3://b/c/d e.svs", "https://h:81/a/d e.svs", "memory://b/d e.svs"])
+@pytest.mark.parametrize(
+    "text", ["s3://b/c/d e.svs", "https://h:81/a/d e.svs", "memory://b/d e.svs"]
+)
 def test_addresses(text):
     path = as_path(text)
     assert is_remote(path)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+
 from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.storage import FileView, as_path, open_bytes, patience
 from carcinomap.storage.source import GAP
@@ -85,6 +86,9 @@ def test_the_view_reads_like_a_file_with_few_requests(web):
         assert file.seek(place, whence) == true.seek(place, whence)
         assert (file.read(count), file.tell()) == (true.read(count), true.tell())
     assert len(web.requests) == 2
+    file.seek(2 * BLOCK + 5)
+    assert file.read(2 * BLOCK) == CONTENT[2 * BLOCK + 5 :][: 2 * BLOCK]
+    assert [count for _, _, count in web.requests[2:]] == [3 * BLOCK]
     file.seek(-10, io.SEEK_END)
     assert file.read(100) == CONTENT[-10:]
     file.seek(3)
@@ -192,7 +196,9 @@ def test_packages_that_are_missing():
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     told = "to read this, a package is missing: pip install 'carcinomap[remote]'"
-    assert run.stdout.splitlines() == [f"InputError {at}: {told}" for at in ("s3://b/a", "http://h/a")]
+    assert run.stdout.splitlines() == [
+        f"InputError {at}: {told}" for at in ("s3://b/a", "http://h/a")
+    ]
 
 
 def test_these_packages_are_not_imported_before_they_are_needed():
