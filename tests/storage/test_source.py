@@ -86,6 +86,9 @@ def test_the_view_reads_like_a_file_with_few_requests(web):
         assert file.seek(place, whence) == true.seek(place, whence)
         assert (file.read(count), file.tell()) == (true.read(count), true.tell())
     assert len(web.requests) == 2
+    file.seek(2 * BLOCK + 5)
+    assert file.read(2 * BLOCK) == CONTENT[2 * BLOCK + 5 :][: 2 * BLOCK]
+    assert [count for _, _, count in web.requests[2:]] == [3 * BLOCK]
     file.seek(-10, io.SEEK_END)
     assert file.read(100) == CONTENT[-10:]
     file.seek(3)

@@ -17,7 +17,7 @@ class FileView(io.RawIOBase):
     """A seekable file over a source, for libraries that want one; not for several threads.
 
     It reads a block at a time and keeps the last ones: what describes a file lies together in a
-    few places of it, and is asked for in crumbs. Long pieces are read as they are.
+    few places of it, and is asked for in crumbs. Long pieces are read as they are, and not kept.
     """
 
     def __init__(self, source: ByteSource) -> None:
@@ -56,13 +56,19 @@ class FileView(io.RawIOBase):
         if count > 4 * BLOCK:
             return self._source.read_at(offset, count)
         first, stop = offset // BLOCK, -(-(offset + count) // BLOCK)
-        content = b"".join(self._block(index) for index in range(first, stop))
+        missing = [index for index in range(first, stop) if index not in self._blocks]
+        if missing:
+            self._fetch(missing[0], missing[-1] + 1)
+        content = b"".join(self._blocks[index] for index in range(first, stop))
+        for index in range(first, stop):
+            self._blocks.move_to_end(index)
+        while len(self._blocks) > KEPT:
+            self._blocks.popitem(last=False)
         return content[offset - first * BLOCK :][:count]
 
-    def _block(self, index: int) -> bytes:
-        if index not in self._blocks:
-            self._blocks[index] = self._source.read_at(index * BLOCK, BLOCK)
-            if len(self._blocks) > KEPT:
-                self._blocks.popitem(last=False)
-        self._blocks.move_to_end(index)
-        return self._blocks[index]
+    def _fetch(self, first: int, stop: int) -> None:
+        """Read some blocks together."""
+        content = self._source.read_at(first * BLOCK, (stop - first) * BLOCK)
+        for index in range(first, stop):
+            start = (index - first) * BLOCK
+            self._blocks[index] = content[start : start + BLOCK]
