@@ -113,9 +113,9 @@ class Dispatch:
         options: dict[str, Any] = {"name": job.task.name}
         if job.alone:  # processes are not shared by tasks whose environments differ
             options["runtime_env"] = {"env_vars": {"CARCINOMAP_TASK": str(job.index)}}
-        able = [machine for machine in self._machines if self._needs.fit(machine)]
-        others = [machine.id for machine in able if machine.id != job.shunned]
-        if job.shunned and others:
+        able = [machine.id for machine in self._machines if self._needs.fit(machine)]
+        others = [machine for machine in able if machine != job.shunned]
+        if job.shunned in able and others:
             chosen = NodeAffinitySchedulingStrategy(others[job.index % len(others)], soft=True)
             options["scheduling_strategy"] = chosen
         return self._do.options(**options).remote(pickled, self._order, job.of)
@@ -161,7 +161,10 @@ class Dispatch:
     def _failure(self, error: RayError, job: Job) -> CarcinomapError | None:
         """Return what is wrong with a job for good; None where it is to be begun again."""
         if isinstance(error, RayTaskError) and not isinstance(error, TaskCancelledError):
-            return CarcinomapError(f"it could not be begun: {error.cause}")
+            reason = str(error.cause).partition("\n")[0]
+            return CarcinomapError(
+                f"it could not be begun on its machine; is carcinomap installed there? ({reason})"
+            )
         if job.known.too_large is not None and self._memory_bytes is not None:
             if job.known.too_large:
                 return too_large(self._memory_bytes)
