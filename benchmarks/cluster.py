@@ -1,7 +1,8 @@
-"""What many slides on many machines must show: speed, machines that die, ten thousand slides.
+"""Many slides on many machines: speed, machines that die, slides that fail, ten thousand of them.
 
     python benchmarks/cluster.py speedup [--slides 40] [--side 4096] [--repeats 3]
     python benchmarks/cluster.py nodes [--slides 12] [--machines 3]
+    python benchmarks/cluster.py failures [--slides 40] [--ray]
     python benchmarks/cluster.py many [--slides 10000]
 
 Prints tables in Markdown. Machines are Ray's, several on this one: each is processes of its own, of
@@ -13,11 +14,17 @@ import argparse
 import tempfile
 from pathlib import Path
 
+import cluster_failures
 import cluster_many
 import cluster_nodes
 import cluster_speedup
 
-PARTS = {"speedup": cluster_speedup, "nodes": cluster_nodes, "many": cluster_many}
+PARTS = {
+    "speedup": cluster_speedup,
+    "nodes": cluster_nodes,
+    "failures": cluster_failures,
+    "many": cluster_many,
+}
 
 
 def main():
