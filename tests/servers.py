@@ -1,6 +1,7 @@
 """Servers that tests start: S3-compatible storage, and the web in good and in bad moods."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -87,7 +88,7 @@ class Web:
         head: Whether it answers HEAD.
         tells_size: Whether it says how long a file is.
         failures: Statuses to answer the next requests of bytes with, before it works again.
-        password: What it asks for, as the header has it.
+        authorisation: The header that it asks for.
         requests: Those that were answered with bytes: (path with query, first byte, bytes sent).
     """
 
@@ -98,7 +99,7 @@ class Web:
     head: bool = True
     tells_size: bool = True
     failures: list[int] = field(default_factory=list)
-    password: str = ""
+    authorisation: str = ""
     requests: list[tuple[str, int, int]] = field(default_factory=list)
 
     def put(self, content, name):
@@ -127,24 +128,23 @@ def _handler(web: Web) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, body):
             path = self.path.partition("?")[0]
-            content = web.files.get(path)
-            if web.password and self.headers.get("Authorization") != web.password:
-                return self._fail(401)
-            if content is None:
-                return self._fail(404)
-            if not body and not web.head:
-                return self._fail(405)
             wanted = self.headers.get("Range")
-            if body and wanted and web.failures:
-                return self._fail(web.failures.pop(0))
-            start, stop, status = 0, len(content), 200
+            failure = self._failure(path, body, wanted)
+            if failure:
+                self.send_response(failure)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            content = web.files[path]
+            start, stop = 0, len(content)
             if wanted and web.ranges:
                 first, last = wanted.removeprefix("bytes=").split("-")
-                start, stop, status = int(first), min(int(last) + 1, len(content)), 206
-            self.send_response(status)
-            if status == 206:
+                start, stop = int(first), min(int(last) + 1, len(content))
+                self.send_response(206)
                 self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(content)}")
-            if web.tells_size or status == 206:
+            else:
+                self.send_response(200)
+            if web.tells_size:
                 self.send_header("Content-Length", str(stop - start))
             else:
                 self.send_header("Connection", "close")
@@ -152,16 +152,18 @@ def _handler(web: Web) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if body:
                 web.requests.append((self.path, start, stop - start))
-                try:
+                with suppress(OSError):  # the client has seen enough
                     self.wfile.write(content[start:stop])
-                except OSError:  # the client has seen enough
-                    self.close_connection = True
-            return None
 
-        def _fail(self, status):
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+        def _failure(self, path, body, wanted):
+            """Return the status of what is wrong with a request, if anything is."""
+            if web.authorisation not in ("", self.headers.get("Authorization")):
+                return 401
+            if path not in web.files:
+                return 404
+            if not (body or web.head):
+                return 405
+            return web.failures.pop(0) if body and wanted and web.failures else None
 
     return Handler
 
