@@ -1,7 +1,6 @@
 """Servers that tests start: S3-compatible storage, and the web in good and in bad moods."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -88,7 +87,7 @@ class Web:
         head: Whether it answers HEAD.
         tells_size: Whether it says how long a file is.
         failures: Statuses to answer the next requests of bytes with, before it works again.
-        authorisation: The header that it asks for.
+        wanted: The credentials that it asks for, as the header has them.
         requests: Those that were answered with bytes: (path with query, first byte, bytes sent).
     """
 
@@ -99,7 +98,7 @@ class Web:
     head: bool = True
     tells_size: bool = True
     failures: list[int] = field(default_factory=list)
-    authorisation: str = ""
+    wanted: str = ""
     requests: list[tuple[str, int, int]] = field(default_factory=list)
 
     def put(self, content, name):
@@ -113,66 +112,75 @@ class Web:
         return sum(count for _, _, count in self.requests)
 
 
-def _handler(web: Web) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class Handler(BaseHTTPRequestHandler):
+    """Answers for the server's ``web``."""
 
-        def log_message(self, *arguments):
-            pass
+    protocol_version = "HTTP/1.1"
 
-        def do_HEAD(self):
-            self._answer(body=False)
+    def log_message(self, *arguments):
+        pass
 
-        def do_GET(self):
-            self._answer(body=True)
+    def do_HEAD(self):
+        self._answer(body=False)
 
-        def _answer(self, body):
-            path = self.path.partition("?")[0]
-            wanted = self.headers.get("Range")
-            failure = self._failure(path, body, wanted)
-            if failure:
-                self.send_response(failure)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            content = web.files[path]
-            start, stop = 0, len(content)
-            if wanted and web.ranges:
-                first, last = wanted.removeprefix("bytes=").split("-")
-                start, stop = int(first), min(int(last) + 1, len(content))
-                self.send_response(206)
-                self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(content)}")
-            else:
-                self.send_response(200)
-            if web.tells_size:
-                self.send_header("Content-Length", str(stop - start))
-            else:
-                self.send_header("Connection", "close")
-            self.send_header("ETag", web.versions[path])
-            self.end_headers()
-            if body:
-                web.requests.append((self.path, start, stop - start))
-                with suppress(OSError):  # the client has seen enough
-                    self.wfile.write(content[start:stop])
+    def do_GET(self):
+        self._answer(body=True)
 
-        def _failure(self, path, body, wanted):
-            """Return the status of what is wrong with a request, if anything is."""
-            if web.authorisation not in ("", self.headers.get("Authorization")):
-                return 401
-            if path not in web.files:
-                return 404
-            if not (body or web.head):
-                return 405
-            return web.failures.pop(0) if body and wanted and web.failures else None
+    def _answer(self, body):
+        web, path = self.server.web, self.path.partition("?")[0]
+        refusal = self._refusal(web, path, body)
+        if refusal:
+            self._fail(refusal)
+            return
+        content, wanted = web.files[path], self.headers.get("Range")
+        start, stop, status = 0, len(content), 200
+        if wanted and web.ranges:
+            first, last = wanted.removeprefix("bytes=").split("-")
+            start, stop, status = int(first), min(int(last) + 1, len(content)), 206
+        self._head(web, path, (start, stop), status)
+        if body:
+            web.requests.append((self.path, start, stop - start))
+            try:
+                self.wfile.write(content[start:stop])
+            except OSError:  # the client has seen enough
+                self.close_connection = True
 
-    return Handler
+    def _refusal(self, web, path, body):
+        """Return the status of a request that gets nothing; 0 where it gets something."""
+        if web.wanted and self.headers.get("Authorization") != web.wanted:
+            return 401
+        if path not in web.files:
+            return 404
+        if not body and not web.head:
+            return 405
+        asks_for_bytes = body and self.headers.get("Range")
+        return web.failures.pop(0) if asks_for_bytes and web.failures else 0
+
+    def _head(self, web, path, part, status):
+        self.send_response(status)
+        start, stop = part
+        if status == 206:
+            size = len(web.files[path])
+            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{size}")
+        if web.tells_size or status == 206:
+            self.send_header("Content-Length", str(stop - start))
+        else:
+            self.send_header("Connection", "close")
+        self.send_header("ETag", web.versions[path])
+        self.end_headers()
+
+    def _fail(self, status):
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
 
 @pytest.fixture
 def web() -> Iterator[Web]:
     """Return a web server without files."""
     made = Web()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.web = made
     server.handle_error = lambda *_: None  # clients may hang up
     server.daemon_threads = True
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

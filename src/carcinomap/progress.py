@@ -63,6 +63,11 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+def is_quiet() -> bool:
+    """Say whether nothing is to be shown."""
+    return _quiet
+
+
 @contextmanager
 def listening(listener: Callable[[Step], None]) -> Iterator[None]:
     """Tell ``listener`` of all progress inside the block, of any thread, instead of showing bars.

@@ -173,20 +173,17 @@ def test_another_scheme_reads_the_same_regions_anew():
 
 
 def test_unknown_labels_of_many_files_are_told_once() -> None:
-    square = box(0, 0, 9, 9)
-    sets = [
-        AnnotationSet(
-            (Annotation("Begnin", square), Annotation("invasive", square)), (), Path(name)
-        )
+    files = [
+        (Path(name), {"Begnin": 1, "invasive": 1})
         for name in ("a.xml", "b.xml", "c.xml", "d.xml", "e.xml")
     ]
     with pytest.raises(InputError) as told:
-        check_labels(sets, ClassScheme.default())
+        check_labels(files, ClassScheme.default())
     message = str(told.value)
     assert "'Begnin': 5 regions in a.xml, b.xml, c.xml and 2 more files" in message
     assert "'benign'" in message
     assert message.count("Begnin") == 1
-    check_labels([AnnotationSet((Annotation("Invasive", square),))], ClassScheme.default())
+    check_labels([(None, {"Invasive": 1})], ClassScheme.default())
 
 
 def test_summary_counts_what_was_not_simply_read() -> None:

@@ -196,21 +196,38 @@ def test_help_does_not_wait_for_pytorch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_ctrl_c_leaves_nothing_half_written(made_slides, model, tmp_path):
-    output = tmp_path / "maps"
-    command = [sys.executable, "-m", "carcinomap", "segment", str(made_slides), "-m", str(model)]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_nothing_half_written(made_slides, model, tmp_path, number):
+    slides, output = tmp_path / "slides", tmp_path / "maps"
+    slides.mkdir()
+    for index in range(100):  # more than are done before the signal comes, however late that is
+        (slides / f"slide-{index:02d}.svs").symlink_to(made_slides / "slide-01.svs")
+    command = [sys.executable, "-m", "carcinomap", "segment", str(slides), "-m", str(model)]
     process = subprocess.Popen([*command, "-o", str(output)], stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not list(output.glob("*.partial")):
         time.sleep(0.02)
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     _, errors = process.communicate(timeout=180)
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert "Traceback" not in errors
-    assert not list(output.glob("slide-03*"))
+    assert not list(output.glob("slide-99*"))
     for path in output.glob("slide-*"):  # a slide is there whole, not at all, or to be gone on with
         if path.suffix == ".partial":
             continue
         assert (output / f"{path.name.split('.')[0]}.json").is_file()
+
+
+def test_sigterm_ends_training_as_ctrl_c_does(made_slides, tmp_path):
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "carcinomap", "train", str(made_slides), "-o", str(run), *TINY]
+    command[command.index("--steps") + 1] = "100000"
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(run.glob("logs/*")):
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGTERM)
+    _, errors = process.communicate(timeout=180)
+    assert (process.returncode, errors) == (130, "interrupted\n")
+    assert not (run / "model.safetensors").exists()
 
 
 def test_python_of_the_readme_runs(made_slides, tmp_path, monkeypatch, capsys):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,7 +9,11 @@ from cohort_files import ALL_CLASSES, HEIGHT, WIDTH, ring, write_outlines, write
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Case, Cohort, check_cohort, read_cohort
+from carcinomap.cohort.reading import survey
 from carcinomap.errors import InputError
+from carcinomap.work import InThisProcess
+from carcinomap.work.processes import OwnProcesses
+from deadly_slides import DeadlyCase
 
 IN_SITU, INVASIVE = (900, 420, 1100, 600), (1150, 650, 1380, 880)
 
@@ -52,6 +57,49 @@ def test_demo_is_clean(made_slides):
 def test_cohort_that_is_read_already(tmp_path):
     write_pair(tmp_path, "a")
     assert check_cohort(read_cohort(tmp_path)).findings == ()
+
+
+def test_a_survey_brings_its_findings(tmp_path):
+    write_pair(tmp_path, "a")
+    write_outlines(tmp_path / "stray.xml", *ALL_CLASSES)
+    assert check_cohort(survey(tmp_path)) == check_cohort(tmp_path)
+    assert any("stray.xml" in one.message for one in check_cohort(tmp_path).findings)
+
+
+def test_the_report_does_not_depend_on_what_runs_it(tmp_path):
+    write_pair(tmp_path, "c", ("no such label", IN_SITU))
+    write_pair(tmp_path, "a", *ALL_CLASSES, ("benign", (1000, 430, 1200, 500)))
+    write_slide(tmp_path / "b.svs")
+    (tmp_path / "b.xml").write_text("<Annotations><Annotation>")
+    report = check_cohort(tmp_path)
+    assert len(report.findings) >= 3
+    for backend in (InThisProcess(), OwnProcesses(2)):
+        assert check_cohort(tmp_path, backend=backend) == report
+
+
+def test_a_slide_that_kills_its_process_is_an_error_of_its_own(tmp_path):
+    for name in ("a", "b", "c"):
+        write_pair(tmp_path, name)
+    cohort = read_cohort(tmp_path)
+    first, second, third = cohort.cases
+    cohort = replace(cohort, cases=(first, DeadlyCase.of(second), third))
+    report = check_cohort(cohort, backend=OwnProcesses(2, retries=1))
+    (finding,) = report.findings
+    assert (finding.severity, finding.kind) == ("error", "ends its process")
+    assert (finding.slide, finding.file) == ("b", second.slide)
+    assert "begun 2 times" in finding.message
+    assert report.annotated == 2
+
+
+def test_a_mistake_in_our_own_code_is_told_with_the_slide(tmp_path, monkeypatch):
+    write_pair(tmp_path, "a")
+    write_pair(tmp_path, "b")
+    monkeypatch.setattr(DeadlyCase, "open_slide", lambda case: {}["nothing"])
+    cohort = read_cohort(tmp_path)
+    cohort = replace(cohort, cases=(DeadlyCase.of(cohort.cases[0]), cohort.cases[1]))
+    (finding,) = check_cohort(cohort).findings
+    assert (finding.kind, finding.slide) == ("cannot be checked", "a")
+    assert finding.message == f"{cohort.cases[0].slide}: KeyError: 'nothing'"
 
 
 def test_nothing_to_look_at(tmp_path):

@@ -14,6 +14,8 @@ from carcinomap.annotation import IGNORE, ClassScheme, TissueClass
 from carcinomap.cohort import Case, Cohort, TileSettings, read_cohort, write_tiles
 from carcinomap.cohort.patches import cutting, writing
 from carcinomap.errors import InputError
+from carcinomap.work.processes import OwnProcesses
+from deadly_slides import DeadlyCase
 
 SMALL = TileSettings(size=400, mpp=2 * MPP, format="png", tissue=0.05)
 SCHEME = ClassScheme.default()
@@ -220,6 +222,40 @@ def test_what_is_finished_is_kept_and_the_rest_done(
     calls.clear()
     write_tiles(cohort, tmp_path / "out", SMALL)
     assert not calls
+
+
+def test_processes_cut_the_same_and_a_slide_that_kills_its_own_fails_alone(tmp_path: Path) -> None:
+    for name in ("c", "a", "d", "b"):
+        write_pair(tmp_path / "in", name)
+    cohort = read_cohort(tmp_path / "in")
+    write_tiles(replace(cohort, cases=(*cohort.cases[:3],)), tmp_path / "here", SMALL)
+    (deadly,) = (DeadlyCase.of(case) for case in cohort.cases[3:])
+    assert deadly.name == "d"
+    cohort = replace(cohort, cases=(deadly, *cohort.cases[:3]))
+    several = OwnProcesses(2, retries=0)
+    result = write_tiles(cohort, tmp_path / "there", SMALL, threads=1, backend=several)
+    assert list(result.tiles) == ["a", "b", "c"]
+    ((path, error),) = result.failures
+    assert path == deadly.slide
+    assert "signal 9" in str(error)
+    assert content_of(tmp_path / "there") == content_of(tmp_path / "here")
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    """Return the files of a patch data set, but the record of when slides were changed."""
+    files = [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".jsonl"]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
+def test_the_table_has_the_order_of_the_slide_whatever_was_cut_last(tmp_path: Path) -> None:
+    write_pair(tmp_path / "in")
+    cohort = read_cohort(tmp_path / "in")
+    write_tiles(cohort, tmp_path / "out", SMALL)
+    whole = content_of(tmp_path / "out")
+    next(iter(sorted((tmp_path / "out" / "train_feature").iterdir()))).unlink()
+    for _ in range(2):  # cut again, and as it was
+        write_tiles(cohort, tmp_path / "out", SMALL)
+        assert content_of(tmp_path / "out") == whole
 
 
 def test_a_lost_tile_or_a_changed_slide_is_cut_again(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ from carcinomap.evaluation import (
 )
 from carcinomap.evaluation.prediction import MappedPrediction
 from carcinomap.evaluation.scores import figures
+from carcinomap.progress import listening
+from carcinomap.work.processes import OwnProcesses
+from deadly_slides import DeadlyCase
 
 SCHEME = ClassScheme.default()
 SIZE = (240, 320)
@@ -99,8 +102,12 @@ def test_every_map_pixel_is_told_to_the_progress_bar(workbench):
     case = workbench.case("s", BOXES)
     workbench.map("s", map_of_boxes())
     told = []
-    score(workbench, case, window=100, advance=lambda amount, note=None: told.append(amount))
-    assert sum(told) * 1e6 == pytest.approx(SIZE[0] * SIZE[1])
+    with listening(told.append):
+        score(workbench, case, window=100)
+    assert len(told) == 1 + 3 * 4
+    assert told[0].done == 0
+    assert told[-1].done * 1e6 == pytest.approx(SIZE[0] * SIZE[1])
+    assert told[-1].done == pytest.approx(told[-1].total)
 
 
 def test_a_map_of_another_slide_is_refused(workbench):
@@ -241,6 +248,24 @@ def test_no_slide_that_can_be_scored_is_an_error(workbench):
     (workbench.maps / "s.ome.tif").write_bytes(b"no map at all")
     with pytest.raises(InputError, match="no map can be read"):
         evaluate(workbench, case)
+
+
+def test_processes_count_the_same_and_a_slide_that_kills_its_own_fails_alone(workbench):
+    cases = [workbench.case(name, BOXES, patient=name) for name in ("c", "a", "d", "b")]
+    cases[2] = DeadlyCase.of(cases[2])
+    for case in cases:
+        workbench.map(case.name, noisy_map())
+    broken = workbench.case("e", BOXES)
+    workbench.map("e", noisy_map())
+    broken.annotation.write_text("<Annotations>")
+    here = evaluate(workbench, cases[0], cases[1], cases[3], broken, overwrite=True)
+    others = OwnProcesses(2, retries=0)
+    there = evaluate(workbench, *cases, broken, overwrite=True, backend=others)
+    (failure,) = set(there[0].failures) - set(here[0].failures)
+    assert failure == "d"
+    assert "signal 9" in there[0].failures["d"]
+    assert [one["slide"] for one in there[1]["slides"]] == ["c", "a", "b"]
+    assert here[1] == there[1]
 
 
 def test_existing_scores_are_kept_unless_told_otherwise(workbench):

@@ -11,8 +11,8 @@ import pytest
 from segmentation_fakes import blobs, write_map
 
 from carcinomap.annotation import ClassScheme
-from carcinomap.segmentation.gallery import area_text, write_gallery
-from carcinomap.segmentation.summary import FolderSummary, MapSummary, Record
+from carcinomap.segmentation.folder.gallery import area_text, write_gallery
+from carcinomap.segmentation.folder.summary import FolderSummary, MapSummary, Record
 
 EVIL = 'a "b" <script>alert(1) #3?x=%41 é'
 SCHEME = ClassScheme.from_dict(

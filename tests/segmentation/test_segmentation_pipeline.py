@@ -1,3 +1,6 @@
+import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -151,3 +154,31 @@ def test_a_network_that_gives_no_numbers_is_an_error(tmp_path: Path) -> None:
     slide = MemorySlide(np.broadcast_to(COLOURS[0], (300, 300, 3)).copy(), mpp=1.0)
     with pytest.raises(CarcinomapError, match="the network gave"):
         run(tmp_path, slide, FakeRuntime(broken), tissue_everywhere(slide))
+
+
+def test_ctrl_c_leaves_no_thread_behind_that_prepares_the_runtime() -> None:
+    prepared = []
+
+    class Slow(FakeRuntime):
+        @property
+        def any_size(self) -> bool:
+            time.sleep(0.3)  # by now the other thread waits for this one
+            main = threading.main_thread().ident
+            assert main is not None
+            signal.pthread_kill(main, signal.SIGINT)
+            time.sleep(1)
+            prepared.append(True)
+            return True
+
+        @any_size.setter
+        def any_size(self, value: bool) -> None:
+            pass
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    slide = MemorySlide(painted(blobs(300, 300, seed=1)), mpp=1.0)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            plan_of(Job(slide, Slow(by_colour), SegmentationSettings()))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert prepared

@@ -1,7 +1,7 @@
 import pytest
 
 from carcinomap.errors import InputError
-from carcinomap.segmentation.many_slides import RUN_MODEL, open_models
+from carcinomap.segmentation.models import RUN_MODEL, open_models
 
 
 @pytest.fixture(autouse=True)

@@ -14,9 +14,7 @@ from segmentation_fakes import FakeRuntime, by_position, model
 from carcinomap.cohort import read_cohort
 from carcinomap.errors import InputError
 from carcinomap.segmentation import SegmentationSettings, segment_slides
-from carcinomap.segmentation.results.classmap import ClassMap
-from carcinomap.segmentation.results.planes import Planes
-from carcinomap.segmentation.summary import (
+from carcinomap.segmentation.folder.summary import (
     ClassArea,
     FolderSummary,
     MapSummary,
@@ -24,6 +22,8 @@ from carcinomap.segmentation.summary import (
     summarise,
     write_summary,
 )
+from carcinomap.segmentation.results.classmap import ClassMap
+from carcinomap.segmentation.results.planes import Planes
 from carcinomap.segmentation.unfinished.spool import NOT_MAPPED
 from carcinomap.slide import find_slides
 
@@ -45,9 +45,8 @@ def made(made_slides, tmp_path_factory):
     """Return a folder with two maps, of a call that also failed at two slides."""
     folder = tmp_path_factory.mktemp("maps")
     (folder.parent / "text.svs").write_text("no slide")
-    missing = [(folder / "gone.svs", InputError("gone.svs:\nno such slide"))]
-    slides = [*find_slides(made_slides)[:2], folder.parent / "text.svs"]
-    result = segmented(slides, folder, missing=missing)
+    slides = [folder.parent / "gone.svs", *find_slides(made_slides)[:2], folder.parent / "text.svs"]
+    result = segmented(slides, folder)
     assert [path.name for path, _ in result.failures] == ["gone.svs", "text.svs"]
     assert not result.notes
     return folder
@@ -74,7 +73,7 @@ def test_a_row_for_each_slide(made):
         assert float(row["seconds"]) > 0
         assert row["model"] == record["model"]["sha256"][:12]
         assert (row["status"], row["message"]) == ("done", "")
-    assert table["gone"].pop("message") == "gone.svs: no such slide"
+    assert table["gone"].pop("message") == f"{made.parent / 'gone.svs'}: no such slide"
     assert {key for key, value in table["gone"].items() if value} == {"name", "status"}
     assert "text.svs" in table["text"]["message"]
 
@@ -123,7 +122,7 @@ def test_a_resumed_slide_has_no_time(made_slides, tmp_path, monkeypatch):
         patch.setattr("carcinomap.segmentation.results.whole.write_class_map", interrupted)
         with pytest.raises(KeyboardInterrupt):
             segmented(find_slides(made_slides)[:1], tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["slide-01.partial"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.json", "slide-01.partial"]
     segmented(find_slides(made_slides)[:1], tmp_path)
     assert rows(tmp_path)["slide-01"]["seconds"] == ""
 
@@ -133,7 +132,7 @@ def test_what_is_finished_at_ctrl_c_is_summed_up(maps, made_slides, monkeypatch)
         raise KeyboardInterrupt
 
     (maps / "summary.csv").unlink()
-    monkeypatch.setattr("carcinomap.segmentation.many_slides.segment_slide", interrupted)
+    monkeypatch.setattr("carcinomap.segmentation.tasks.segment_slide", interrupted)
     with pytest.raises(KeyboardInterrupt):
         segmented(find_slides(made_slides), maps)
     assert list(rows(maps)) == ["slide-01", "slide-02"]
@@ -143,8 +142,8 @@ def test_a_full_disk_loses_no_map(maps, made_slides, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("carcinomap.segmentation.summary.write_summary", full)
-    monkeypatch.setattr("carcinomap.segmentation.gallery.write_gallery", full)
+    monkeypatch.setattr("carcinomap.segmentation.folder.summary.write_summary", full)
+    monkeypatch.setattr("carcinomap.segmentation.folder.gallery.write_gallery", full)
     before = (maps / "summary.csv").read_bytes()
     result = segmented(find_slides(made_slides), maps)
     assert [one.name for one in result.done] == ["slide-01", "slide-02", "slide-03"]
@@ -196,15 +195,15 @@ def test_no_cohort_takes_it_for_its_table(made, made_slides, tmp_path):
 def test_a_damaged_record_is_told(maps, change):
     record = json.loads((maps / "slide-01.json").read_text())
     (maps / "slide-01.json").write_text(json.dumps({**record, **change}))
-    found = summarise(maps, [], {})
+    found = summarise(maps, [])
     assert [one.name for one in found.maps] == ["slide-02"]
-    assert found.problems == {"slide-01": "slide-01.json is damaged"}
+    assert found.problems["slide-01"] == "slide-01.json is damaged"
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000, b'{"slide": 1}', b"3"])
 def test_other_files_are_passed_over(maps, content):
     (maps / "other.json").write_bytes(content)
-    assert [one.name for one in summarise(maps, [], {}).maps] == ["slide-01", "slide-02"]
+    assert [one.name for one in summarise(maps, []).maps] == ["slide-01", "slide-02"]
 
 
 @pytest.mark.parametrize(
@@ -219,7 +218,7 @@ def test_other_files_are_passed_over(maps, content):
 )
 def test_what_another_table_says_is_not_believed(maps, content):
     (maps / "summary.csv").write_bytes(content)
-    first, _ = summarise(maps, [], {}).maps
+    first, _ = summarise(maps, []).maps
     assert first.seconds is None
     assert first.uncertainty is not None
 
@@ -232,7 +231,7 @@ def test_a_time_that_is_none_is_forgotten(maps, seconds):
         writer = csv.DictWriter(file, list(table["slide-01"]))
         writer.writeheader()
         writer.writerows(table.values())
-    first, second = summarise(maps, [], {}).maps
+    first, second = summarise(maps, []).maps
     assert first.seconds is None
     assert second.seconds == float(table["slide-02"]["seconds"])
 
@@ -242,7 +241,7 @@ def test_a_damaged_uncertainty_is_none(maps):
     next(path for path in sorted((first / "0" / "0").glob("*/*"))).write_bytes(b"damaged")
     (second / ".zattrs").write_text("{}")
     (maps / "summary.csv").unlink()
-    assert [one.uncertainty for one in summarise(maps, [], {}).maps] == [None, None]
+    assert [one.uncertainty for one in summarise(maps, []).maps] == [None, None]
 
 
 LABELS = st.text(min_size=1, max_size=8) | st.sampled_from(

@@ -145,12 +145,12 @@ def test_a_server_that_does_not_know_head(web):
 
 def test_query_and_password_are_sent_and_not_shown(web):
     address = web.put(CONTENT, "a.bin").replace("//", "//me:secret@") + "?token=s%2Bcret"
-    web.authorisation = "Basic other"
+    web.wanted = "Basic other"
     with pytest.raises(InputError) as raised:
         open_bytes(as_path(address))
     assert "does not let you have it" in str(raised.value)
     assert "secret" not in str(raised.value)
-    web.authorisation = "Basic bWU6c2VjcmV0"
+    web.wanted = "Basic bWU6c2VjcmV0"
     assert open_bytes(as_path(address)).read_at(5, 5) == CONTENT[5:10]
     assert web.requests[-1][0] == "/a.bin?token=s%2Bcret"
 
@@ -173,7 +173,7 @@ def test_a_server_that_is_not_there(address, other_aws):
 
 def test_storage_that_refuses(web, other_aws):
     web.put(b"x", "slides/a.bin")
-    web.authorisation = "no key is right"
+    web.wanted = "no key is right"
     other_aws.setenv("AWS_ENDPOINT_URL", web.address)
     with pytest.raises(InputError, match=r"s3://slides/a\.bin: the storage does not let you"):
         open_bytes(as_path("s3://slides/a.bin"))

@@ -10,7 +10,7 @@ from carcinomap.cohort import Cohort, read_cohort
 from carcinomap.errors import InputError
 from carcinomap.model import load_model
 from carcinomap.model.torch_runtime import TorchRuntime
-from carcinomap.segmentation.many_slides import open_models
+from carcinomap.segmentation.models import open_models
 from carcinomap.training import TrainingSettings, folds, held_out
 from carcinomap.training.folds import cross_validate
 

@@ -71,3 +71,45 @@ def test_cuda_where_there_is_none(monkeypatch):
     with pytest.raises(InputError, match="use 'cpu'"):
         hardware(TrainingSettings(device="cuda"))
     assert hardware(TrainingSettings())["accelerator"] == "cpu"
+
+
+@pytest.fixture
+def started_by(monkeypatch):
+    """Return a function that sets the variables that SLURM or torchrun set."""
+    for name in ("TORCHELASTIC_RUN_ID", "WORLD_SIZE", "SLURM_NTASKS", "SLURM_NTASKS_PER_NODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SLURM_JOB_NAME", "train")
+
+    def set_all(**variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return set_all
+
+
+def test_slurm_starts_as_many_processes_as_are_asked_for(started_by):
+    started_by(SLURM_NTASKS="1", SLURM_NNODES="1")
+    assert hardware(TrainingSettings(device="cpu"))["devices"] == 1
+    started_by(SLURM_NTASKS="6", SLURM_NNODES="3")
+    three_by_two = TrainingSettings(device="cpu", devices=2, nodes=3)
+    # Lightning wants to be told, and its own error is a traceback.
+    with pytest.raises(InputError, match="--ntasks-per-node not given"):
+        hardware(three_by_two)
+    started_by(SLURM_NTASKS_PER_NODE="2")
+    assert hardware(three_by_two)["num_nodes"] == 3
+    with pytest.raises(InputError, match="SLURM started 6 tasks on 3 nodes"):
+        hardware(TrainingSettings(device="cpu", devices=3, nodes=2))
+    with pytest.raises(InputError, match="use srun --nodes 1 --ntasks-per-node 1"):
+        hardware(TrainingSettings(device="cpu"))
+
+
+def test_a_shell_on_a_slurm_node_is_no_task(started_by):
+    started_by(SLURM_NTASKS="4", SLURM_JOB_NAME="bash")
+    assert hardware(TrainingSettings(device="cpu"))["devices"] == 1
+
+
+def test_torchrun_starts_as_many_processes_as_are_asked_for(started_by):
+    started_by(TORCHELASTIC_RUN_ID="none", WORLD_SIZE="4", SLURM_NTASKS="1")
+    assert hardware(TrainingSettings(device="cpu", devices=2, nodes=2))["num_nodes"] == 2
+    with pytest.raises(InputError, match="torchrun started 4 processes"):
+        hardware(TrainingSettings(device="cpu", devices=2))

@@ -1,7 +1,7 @@
 """The annotated regions of one slide."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -18,6 +18,9 @@ from carcinomap.errors import InputError
 from carcinomap.storage import AnyPath
 
 FILES_NAMED = 3
+
+Labels = tuple[AnyPath | None, Mapping[str, int]]
+"""The file that annotations were read from, and the number of them by label."""
 
 NoteKind = Literal[
     "repaired",
@@ -128,7 +131,7 @@ class AnnotationSet:
             InputError: Some labels are unknown and the scheme calls that an error; names the
                 file, the labels, their counts and the nearest known spelling.
         """
-        check_labels([self], scheme)
+        check_labels([(self.source, self.labels())], scheme)
 
     def polygons(self, scheme: ClassScheme) -> list[tuple[int, Area]]:
         """Return (class index or ``IGNORE``, area), in file order, without regions of interest.
@@ -204,8 +207,8 @@ class AnnotationSet:
         return pixels
 
 
-def check_labels(sets: Sequence[AnnotationSet], scheme: ClassScheme) -> None:
-    """Make sure that the scheme says what every label of some annotation sets means.
+def check_labels(files: Iterable[Labels], scheme: ClassScheme) -> None:
+    """Make sure that the scheme says what every label of some files means.
 
     Raises:
         InputError: Some labels are unknown and the scheme calls that an error; tells once of
@@ -213,11 +216,11 @@ def check_labels(sets: Sequence[AnnotationSet], scheme: ClassScheme) -> None:
     """
     if scheme.unknown != "error":
         return
-    unknown: dict[str, list[tuple[AnnotationSet, int]]] = {}
-    for annotations in sets:
-        for label, count in annotations.labels().items():
+    unknown: dict[str, list[tuple[AnyPath | None, int]]] = {}
+    for file, labels in files:
+        for label, count in labels.items():
             if not scheme.knows(label):
-                unknown.setdefault(label, []).append((annotations, count))
+                unknown.setdefault(label, []).append((file, count))
     if unknown:
         lines = [_unknown(label, found, scheme) for label, found in unknown.items()]
         raise InputError(
@@ -228,12 +231,12 @@ def check_labels(sets: Sequence[AnnotationSet], scheme: ClassScheme) -> None:
         )
 
 
-def _unknown(label: str, found: list[tuple[AnnotationSet, int]], scheme: ClassScheme) -> str:
+def _unknown(label: str, found: list[tuple[AnyPath | None, int]], scheme: ClassScheme) -> str:
     """Say of an unknown label how many regions have it, in which files, and what is near."""
     name = repr(label) if label else '"" (no label at all)'
     count = sum(number for _, number in found)
     regions = "1 region" if count == 1 else f"{count:,} regions"
-    files = [str(annotations.source) for annotations, _ in found if annotations.source]
+    files = [str(file) for file, _ in found if file]
     named = f" in {', '.join(files[:FILES_NAMED])}" if files else ""
     more = f" and {len(files) - FILES_NAMED} more files" if len(files) > FILES_NAMED else ""
     return f"  {name}: {regions}{named}{more}{scheme.suggestion(label)}"

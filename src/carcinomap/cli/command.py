@@ -1,7 +1,7 @@
 """What all commands share: options from settings, `--json`, `--quiet`, errors and exit codes.
 
-A command is a function with typed arguments. One of them may be a settings object: it becomes an
-option for each of its fields. The function returns an ``Outcome``.
+A command is a function with typed arguments. Those that are settings objects become an option for
+each of their fields. The function returns an ``Outcome``.
 """
 
 import errno
@@ -61,7 +61,9 @@ _COMMON: dict[str, Any] = {
     "workers": (
         Annotated[
             int | None,
-            typer.Option(min=0, help="Threads or processes that work at once (chosen by itself)."),
+            typer.Option(
+                min=0, help="Threads that work at once, in each process (chosen by itself)."
+            ),
         ],
         None,
     ),
@@ -81,19 +83,15 @@ def command(app: typer.Typer) -> Callable[[Callable[..., Outcome]], Callable[...
 
     def decorate(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
         parameters = inspect.signature(function, eval_str=True).parameters
-        settings = next(
-            (n for n, p in parameters.items() if _is_settings(p.annotation)),
-            None,
-        )
-        fields = parameters[settings].annotation.model_fields if settings else {}
+        fields = _fields(parameters)
 
         @functools.wraps(function)
         def run(**values: Any) -> None:
             as_json, quiet = values.pop("json"), values.pop("quiet")
             set_quiet(quiet or as_json)
-            with_exit_code(lambda: _call(function, parameters, settings, values), as_json, quiet)
+            with_exit_code(lambda: _call(function, parameters, values), as_json, quiet)
 
-        own = [p for p in parameters.values() if p.name != settings and p.annotation is not Common]
+        own = [p for p in parameters.values() if not _is_gathered(p.annotation)]
         options = [_option(name, field) for name, field in fields.items()]
         common = [
             _parameter(name, annotation, default)
@@ -109,21 +107,38 @@ def command(app: typer.Typer) -> Callable[[Callable[..., Outcome]], Callable[...
     return decorate
 
 
+def _fields(parameters: Mapping[str, inspect.Parameter]) -> dict[str, FieldInfo]:
+    """Return the fields of all settings objects that a function takes.
+
+    Raises:
+        TypeError: Two options of the command would have one name.
+    """
+    fields: dict[str, FieldInfo] = {}
+    for parameter in parameters.values():
+        if _is_settings(parameter.annotation):
+            own = parameter.annotation.model_fields
+            twice = sorted(own.keys() & (fields.keys() | parameters.keys()))
+            if twice:
+                raise TypeError(f"{parameter.annotation.__name__}: there is a {twice[0]} already")
+            fields |= own
+    return fields
+
+
 def _call(
     function: Callable[..., Outcome],
     parameters: Mapping[str, inspect.Parameter],
-    settings: str | None,
-    values: dict[str, Any],
+    values: Mapping[str, Any],
 ) -> Outcome:
     """Gather what typer gives into the objects that the function takes."""
-    arguments = {name: values[name] for name in parameters if name in values}
-    if settings is not None:
-        kind = parameters[settings].annotation
-        given = {name: values[name] for name in kind.model_fields}
-        arguments[settings] = _settings(kind, given)
+    arguments: dict[str, Any] = {}
     for name, parameter in parameters.items():
-        if parameter.annotation is Common:
+        kind = parameter.annotation
+        if kind is Common:
             arguments[name] = Common(values["seed"], values["workers"])
+        elif _is_settings(kind):
+            arguments[name] = _settings(kind, {field: values[field] for field in kind.model_fields})
+        else:
+            arguments[name] = values[name]
     return function(**arguments)
 
 
@@ -138,6 +153,11 @@ def _settings(kind: type[Settings], values: dict[str, Any]) -> Settings:
             for fault in error.errors()
         ]
         raise InputError("\n".join(problems)) from error
+
+
+def _is_gathered(annotation: Any) -> bool:
+    """Say whether an argument is put together from several options."""
+    return annotation is Common or _is_settings(annotation)
 
 
 def _is_settings(annotation: Any) -> bool:

@@ -8,7 +8,13 @@ import typer
 from carcinomap.cli.annotation_options import AnnotationsOption, EvenOddHolesOption, RoiOption
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Common, Outcome
+from carcinomap.cli.work_options import backend_of, slides_at_once
 from carcinomap.evaluation import EvaluationSettings
+from carcinomap.work import WorkSettings
+
+FEWEST = 4
+"""Slides from which on processes save more than the second they take to start: a whole slide takes
+some 3 s in one thread."""
 
 
 def evaluate(
@@ -22,6 +28,7 @@ def evaluate(
         Path, typer.Option("--output", "-o", help="Folder for scores.json and report.html.")
     ],
     settings: EvaluationSettings,
+    work: WorkSettings,
     common: Common,
     classes: ClassesOption = None,
     annotations: AnnotationsOption = None,
@@ -48,6 +55,8 @@ def evaluate(
     from carcinomap.evaluation import evaluate_cohort, score_table  # noqa: PLC0415
 
     cohort = read_cohort(truth, annotations, even_odd_holes)
+    annotated = sum(case.annotation is not None for case in cohort.cases)
+    at_once = slides_at_once(common.workers)
     scores = evaluate_cohort(
         cohort,
         predictions,
@@ -58,6 +67,7 @@ def evaluate(
         settings=settings,
         model=model,
         seed=common.seed,
+        backend=backend_of(work, 1, annotated, at_once=at_once, fewest=FEWEST),
     )
     notes = (*cohort.notes, *scores.notes)
     return Outcome(scores.to_dict(), score_table(scores), bool(scores.failures), notes)

@@ -10,6 +10,7 @@ from carcinomap.cli import (
     compare,
     convert,
     demo,
+    doctor,
     evaluate,
     export,
     inspect,
@@ -32,6 +33,7 @@ app = typer.Typer(
 COMMANDS = (
     *(check.check, tiles.tiles, train.train, segment.segment, evaluate.evaluate),
     *(compare.compare, inspect.inspect, convert.convert, export.export, demo.demo),
+    doctor.doctor,
 )
 
 for function in COMMANDS:

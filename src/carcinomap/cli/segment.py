@@ -10,22 +10,37 @@ from rich.table import Table
 from rich.text import Text
 
 from carcinomap.cli.command import Common, Outcome
+from carcinomap.cli.work_options import backend_of, threads_each
 from carcinomap.segmentation import Estimates, Segmentation, SegmentationSettings
 from carcinomap.segmentation.dry_run import HEADINGS, describe
+from carcinomap.storage import AnyPath, as_path, is_remote
+from carcinomap.work import Shard, WorkSettings
 
-Failures = Sequence[tuple[Path, Exception]]
+Failures = Sequence[tuple[AnyPath, Exception]]
+
+SHOWN = 40
+"""Slides that are told of one by one; the tables in the folder have all."""
 
 
 def segment(
-    slides: Annotated[list[Path], typer.Argument(help="Slides, folders of slides, or patterns.")],
+    slides: Annotated[
+        list[str],
+        typer.Argument(
+            help="Slides, folders of slides, patterns, CSV tables with a column 'slide', "
+            "or '-' for a list on standard input."
+        ),
+    ],
     model: Annotated[
         list[Path],
         typer.Option(
             "--model", "-m", help="Model file, or folder of a run; several models are averaged."
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the maps.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="Folder for the maps, also s3://BUCKET/FOLDER.")
+    ],
     settings: SegmentationSettings,
+    work: WorkSettings,
     common: Common,
     roi: Annotated[
         Path | None,
@@ -35,6 +50,10 @@ def segment(
         float | None, typer.Option(help="Microns per level-0 pixel; overrides what slides say.")
     ] = None,
     device: Annotated[str, typer.Option(help="'auto', 'cpu', 'cuda' or 'cuda:1'.")] = "auto",
+    shard: Annotated[
+        str | None,
+        typer.Option(help="Only every Nth slide from the Ith on, written I/N: '3/8' of an array."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what it takes: time, memory, disk.")
     ] = False,
@@ -46,30 +65,36 @@ def segment(
 
     Writes for each slide NAME.ome.tif (class map), NAME.geojson (outlines for QuPath), NAME.png
     (picture) and NAME.json (areas), and of all maps in the folder summary.csv (a row a slide) and
-    index.html (a page to look through). Slides that are done already are passed over, and a slide
-    that was stopped halfway goes on where it was.
+    index.html (a page to look through); of this run run.json, and failures.csv where slides failed.
+    Slides that are done already are passed over, and a slide that was stopped halfway goes on where
+    it was.
     """
     from carcinomap.segmentation import estimate_slides  # noqa: PLC0415
     from carcinomap.segmentation import segment as segment_slides  # noqa: PLC0415
+    from carcinomap.segmentation.asked import SlideList  # noqa: PLC0415
 
-    options: dict[str, Any] = {
-        "roi": roi,
-        "mpp": mpp,
-        "device": device,
-        "threads": common.workers,
-    }
+    part = None if shard is None else Shard.parse(shard)
+    asked = SlideList.of(slides, mpp)
+    options: dict[str, Any] = {"roi": roi, "mpp": mpp, "device": device, "shard": part}
     if dry_run:
-        return _estimated(estimate_slides(slides, model, settings, **options))
+        threads = common.workers
+        return _estimated(estimate_slides(asked, model, settings, threads=threads, **options))
+    tasks = len(asked.part(part).slides)
+    backend = backend_of(work, common.workers, tasks, uses_gpus=device in ("auto", "cuda"))
+    options["threads"] = threads_each(backend, common.workers)
     try:
-        result = segment_slides(slides, model, output, settings, overwrite=overwrite, **options)
+        result = segment_slides(
+            asked, model, output, settings, overwrite=overwrite, backend=backend, **options
+        )
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(
             f"what is finished waits in {output}; the same command goes on"
         ) from stop
     _raise_if_only(result.failures, result.done)
     data = {"done": [dict(one.record) for one in result.done], "failures": _told(result.failures)}
-    page = "" if result.notes else f", shown by {output / 'index.html'}"
-    done = Text(f"{len(result.done)} done, in {output}{page}" if result.done else "none done")
+    folder = as_path(output)
+    page = "" if result.notes or is_remote(folder) else f", shown by {folder / 'index.html'}"
+    done = Text(f"{len(result.done)} done, in {folder}{page}" if result.done else "none done")
     text = Group(_table(result.done), done, *_lines(result.failures))
     return Outcome(data, text, failed=bool(result.failures), notes=result.notes)
 
@@ -99,7 +124,10 @@ def _told(failures: Failures) -> dict[str, str]:
 
 
 def _lines(failures: Failures) -> list[Text]:
-    return [Text(f"{path.name}: {error}", style="red") for path, error in failures]
+    lines = [Text(f"{path.name}: {error}", style="red") for path, error in failures[:SHOWN]]
+    if len(failures) > SHOWN:
+        lines.append(Text(f"and {len(failures) - SHOWN} more failed, see failures.csv", "red"))
+    return lines
 
 
 def _table(done: tuple[Segmentation, ...]) -> Table:
@@ -108,8 +136,11 @@ def _table(done: tuple[Segmentation, ...]) -> Table:
     table = Table()
     for title in ("slide", "tissue mm²", *names):
         table.add_column(title, justify="left" if title == "slide" else "right")
-    for one in done:
-        areas = [f"{one.record['classes'][name]['area_mm2']:.3f}" for name in names]
+    for one in done[:SHOWN]:
+        record = one.record
+        areas = [f"{record['classes'][name]['area_mm2']:.3f}" for name in names]
         name = f"{one.name}{' (was there)' if one.skipped else ''}"
-        table.add_row(name, f"{one.record['tissue_mm2']:.3f}", *areas)
+        table.add_row(name, f"{record['tissue_mm2']:.3f}", *areas)
+    if len(done) > SHOWN:
+        table.caption = f"and {len(done) - SHOWN} more, see summary.csv"
     return table

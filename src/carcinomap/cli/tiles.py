@@ -15,12 +15,18 @@ from carcinomap.cli.annotation_options import (
 )
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Common, Outcome
+from carcinomap.cli.work_options import backend_of, slides_at_once, threads_each
 from carcinomap.cohort import TileSettings
 from carcinomap.errors import InputError
+from carcinomap.work import Backend, WorkSettings
 
 if TYPE_CHECKING:
     from carcinomap.annotation import ClassScheme
     from carcinomap.cohort import Cohort, WrittenTiles
+
+FEWEST = 8
+"""Slides from which on processes save more than the second or two they take to start: the threads
+of one process share the work on a slide, but for its outlines."""
 
 
 def tiles(
@@ -28,6 +34,7 @@ def tiles(
         Path, typer.Argument(help="Folder of slides with annotations beside them, or a CSV table.")
     ],
     settings: TileSettings,
+    work: WorkSettings,
     common: Common,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the tiles.")
@@ -62,8 +69,9 @@ def tiles(
         _write_preview(preview, found, scheme, settings.mpp, common.seed)
     if output is None:
         return Outcome({"preview": str(preview)}, Text(str(preview)), notes=found.notes)
+    backend, threads = _hands(found, work, common.workers)
     try:
-        result = write_tiles(found, output, settings, scheme, common.workers, overwrite)
+        result = write_tiles(found, output, settings, scheme, threads, overwrite, backend)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(
             f"what is finished waits in {output}; the same command goes on"
@@ -71,6 +79,17 @@ def tiles(
     if result.failures and not result.tiles:
         raise InputError("\n".join(_failures(result)))
     return _outcome(result)
+
+
+def _hands(
+    cohort: "Cohort", work: WorkSettings, workers: int | None
+) -> tuple[Backend | None, int | None]:
+    """Return what cuts the slides, and the threads it has for each of them."""
+    annotated = sum(case.annotation is not None for case in cohort.cases)
+    threads = workers or (None if work.cluster is None else 1)  # so that as many fit as can
+    at_once = slides_at_once(None)
+    backend = backend_of(work, threads, annotated, at_once=at_once, fewest=FEWEST)
+    return backend, threads_each(backend, threads)
 
 
 def _write_preview(

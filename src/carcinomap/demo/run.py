@@ -10,6 +10,7 @@ from carcinomap.demo.settings import DemoSettings
 from carcinomap.errors import InputError
 from carcinomap.evaluation import Scores, evaluate_cohort
 from carcinomap.segmentation import SegmentationSettings, segment
+from carcinomap.storage import AnyPath
 from carcinomap.training import TrainingSettings, train
 
 UNSEEN = 1_000_003  # its distance from the seed of the training slides
@@ -27,7 +28,7 @@ class DemoResult:
 
     scores: Scores
     report: Path
-    overview: Path
+    overview: AnyPath
 
 
 def run_demo(

@@ -25,9 +25,10 @@ from carcinomap.evaluation.scores import CaseScores, Scores
 from carcinomap.evaluation.settings import EvaluationSettings
 from carcinomap.evaluation.truth import Truth
 from carcinomap.evaluation.windows import windows
-from carcinomap.progress import Advance, progress
+from carcinomap.progress import progress
 from carcinomap.segmentation import PROBABILITIES, Planes
 from carcinomap.slide import Slide
+from carcinomap.work import Backend, Task, run
 
 WINDOW = 2048
 """Side in map pixels of what is compared at once."""
@@ -44,6 +45,7 @@ def evaluate_cohort(
     settings: EvaluationSettings | None = None,
     model: str | Path | None = None,
     seed: int = 0,
+    backend: Backend | None = None,
 ) -> Scores:
     """Score the maps of a cohort; write ``scores.json`` and ``report.html``.
 
@@ -60,6 +62,7 @@ def evaluate_cohort(
         settings: How to compare; the defaults where None.
         model: The model that made the maps, or its run, for what it had seen before.
         seed: Of the intervals.
+        backend: What compares the slides; this process, one after the other, where None.
 
     Raises:
         InputError: No annotated slide has a map; maps differ in classes or mpp; the model cannot
@@ -74,7 +77,7 @@ def evaluate_cohort(
     known = None if model is None else KnownModel.of(Path(model))
     pairing = pair_with_predictions(cohort, Path(predictions), scheme, settings, roi)
     scheme = pairing.scheme
-    cases, failures = _evaluate_all(pairing.pairs, scheme, settings)
+    cases, failures = _evaluate_all(pairing.pairs, scheme, settings, backend)
     failures = pairing.failures | failures
     if not cases:
         raise CarcinomapError("not one slide could be scored:\n" + "\n".join(failures.values()))
@@ -103,7 +106,6 @@ def evaluate_case(
     settings: EvaluationSettings | None = None,
     *,
     probabilities: Planes | None = None,
-    advance: Advance | None = None,
     window: int = WINDOW,
 ) -> CaseScores:
     """Count how the map of one slide agrees with its annotation.
@@ -114,7 +116,6 @@ def evaluate_case(
         scheme: The classes, as many as the map has.
         settings: How to compare; the defaults where None.
         probabilities: Of the classes, pixel by pixel of the map, where they were kept.
-        advance: Told how many million map pixels are done.
         window: Side in map pixels of what is compared at once; the result does not depend on it.
 
     Raises:
@@ -126,11 +127,12 @@ def evaluate_case(
         _check_size(prediction, slide)
         truth = Truth.of(case, slide, scheme)
         confusion, calibration = Confusion.empty(len(scheme)), Calibration.empty(len(scheme))
-        for box in windows(prediction.width, prediction.height, window):
-            of_window = _count(truth, prediction, probabilities, box)
-            confusion, calibration = confusion + of_window[0], calibration + of_window[1]
-            if advance is not None:
-                advance(box[2] * box[3] / 1e6, case.name)
+        megapixels = prediction.width * prediction.height / 1e6
+        with progress(case.name, megapixels, "Mpx") as advance:
+            for box in windows(prediction.width, prediction.height, window):
+                of_window = _count(truth, prediction, probabilities, box)
+                confusion, calibration = confusion + of_window[0], calibration + of_window[1]
+                advance(box[2] * box[3] / 1e6)
         detail = Detail.of(truth, prediction, settings.detail_mpp)
     counts = Counts(
         confusion,
@@ -168,29 +170,23 @@ def _count(
 
 
 def _evaluate_all(
-    pairs: tuple[Pair, ...], scheme: ClassScheme, settings: EvaluationSettings
+    pairs: Sequence[Pair],
+    scheme: ClassScheme,
+    settings: EvaluationSettings,
+    backend: Backend | None,
 ) -> tuple[tuple[CaseScores, ...], dict[str, str]]:
-    """Score every pair, and return the error of each that cannot be."""
-    cases: list[CaseScores] = []
-    failures: dict[str, str] = {}
-    with progress("evaluate", sum(pair.pixels for pair in pairs) / 1e6, "Mpx") as advance:
-        for pair in pairs:
-            try:
-                planes = _probabilities(pair, scheme)
-                with pair.open() as prediction:
-                    cases.append(
-                        evaluate_case(
-                            pair.case,
-                            prediction,
-                            scheme,
-                            settings,
-                            probabilities=planes,
-                            advance=advance,
-                        )
-                    )
-            except (CarcinomapError, OSError) as error:
-                failures[pair.case.name] = str(error)
-    return tuple(cases), failures
+    """Score every pair, and return the error of each that cannot be; both in their order."""
+    tasks = [Task(pair.case.name, _evaluate_pair, (pair, scheme, settings)) for pair in pairs]
+    outcomes = sorted(run(tasks, backend, "comparing"), key=lambda one: one.index)
+    cases = tuple(one.result for one in outcomes if one.error is None)
+    failures = {one.name: str(one.error) for one in outcomes if one.error is not None}
+    return cases, failures
+
+
+def _evaluate_pair(pair: Pair, scheme: ClassScheme, settings: EvaluationSettings) -> CaseScores:
+    planes = _probabilities(pair, scheme)
+    with pair.open() as prediction:
+        return evaluate_case(pair.case, prediction, scheme, settings, probabilities=planes)
 
 
 def _probabilities(pair: Pair, scheme: ClassScheme) -> Planes | None:

@@ -16,7 +16,7 @@ from carcinomap.evaluation.curves import Curve, read_curves
 from carcinomap.evaluation.labels import listed
 from carcinomap.model import Model, open_model
 from carcinomap.model.card import Section, card, printable
-from carcinomap.segmentation.many_slides import RUN_MODEL, model_files
+from carcinomap.segmentation.models import RUN_MODEL, model_files
 from carcinomap.segmentation.results.outputs import MAP, RECORD
 from carcinomap.storage import AnyPath, local_copy
 

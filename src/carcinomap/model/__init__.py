@@ -15,7 +15,7 @@ from carcinomap.model.spec import Model, ModelSpec, Preprocessing
 if TYPE_CHECKING:
     from carcinomap.model.file import load_model, save_model
     from carcinomap.model.networks import Network, architectures, build_network, encoders
-    from carcinomap.model.opening import open_runtime
+    from carcinomap.model.opening import gpu_count, open_runtime
     from carcinomap.model.runtime import Runtime
     from carcinomap.model.stored import open_model
 
@@ -28,6 +28,7 @@ __all__ = [
     "architectures",
     "build_network",
     "encoders",
+    "gpu_count",
     "load_model",
     "open_model",
     "open_runtime",
@@ -41,6 +42,7 @@ _HOMES = {
     "architectures": "networks",
     "build_network": "networks",
     "encoders": "networks",
+    "gpu_count": "opening",
     "load_model": "file",
     "open_model": "stored",
     "open_runtime": "opening",

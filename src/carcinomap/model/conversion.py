@@ -15,19 +15,16 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import shorten
-from types import FrameType
 
 from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.model.spec import Model
 from carcinomap.model.stored import ModelFile
 from carcinomap.model.views import Shapes
+from carcinomap.signals import stops_held
 
 REASON_LETTERS = 300  # of what the libraries say, which can be pages
 
@@ -50,7 +47,9 @@ def converted(model: Model, shapes: Shapes | None = None) -> tuple[bytes, bytes]
         if isinstance(model, ModelFile) and "torch" not in sys.modules:
             _convert_elsewhere(model.path, shapes, description)
         else:
-            with _interrupts_held():
+            # C++ calls Python here, and takes a KeyboardInterrupt for a failure of the network, or
+            # crashes.
+            with stops_held():
                 _convert(model, shapes, description)
                 gc.collect()  # here: some of what the converter leaves refers to itself
         return description.read_bytes(), weights.read_bytes()
@@ -103,26 +102,6 @@ def _convert_elsewhere(path: Path, shapes: Shapes | None, description: Path) -> 
         raise CarcinomapError(
             said or f"{path}: the conversion for OpenVINO ended with {done.returncode} ({last})"
         )
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait until the block is done.
-
-    The conversion calls Python from C++, which takes the exception for a failure of the
-    network, or crashes.
-    """
-    if threading.current_thread() is not threading.main_thread():  # no signal arrives there
-        yield
-        return
-    held: list[tuple[int, FrameType | None]] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if held and callable(before):
-        before(*held[0])
 
 
 def _main(path: str, shapes: str, description: str) -> int:

@@ -32,7 +32,7 @@ def open_runtime(model: Model, device: str = "auto", threads: int | None = None)
             )
         device = "cpu"
     if device == "auto":
-        device = "cuda" if _gpu() else "cpu"
+        device = "cuda" if gpu_count() else "cpu"
     if device != "cpu":
         # Imported here, since on the CPU nobody should wait for PyTorch.
         from carcinomap.model.torch_runtime import TorchRuntime, cuda_device  # noqa: PLC0415
@@ -49,16 +49,17 @@ def open_runtime(model: Model, device: str = "auto", threads: int | None = None)
     return OpenVinoRuntime(model, threads)
 
 
-def _gpu() -> bool:
-    """Return whether PyTorch has a GPU; it is not even asked on a machine without any driver."""
-    if "torch" not in sys.modules and not AMD_DRIVER.exists() and not _nvidia_driver():
-        return False
+def gpu_count() -> int:
+    """Return how many GPUs PyTorch has; it is not even asked on a machine without any driver."""
+    if "torch" not in sys.modules and not AMD_DRIVER.exists() and not nvidia_driver():
+        return 0
     import torch  # noqa: PLC0415
 
-    return torch.cuda.is_available()
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
-def _nvidia_driver() -> bool:
+def nvidia_driver() -> bool:
+    """Return whether a driver of NVIDIA can be loaded."""
     for name in NVIDIA_DRIVERS:
         try:
             ctypes.CDLL(name)

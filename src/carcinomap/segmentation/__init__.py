@@ -7,13 +7,8 @@ pyramidal OME-TIFF; outlines with true holes, a picture and the areas in numbers
 that file. A result stands under its final name when it is whole, or not at all.
 """
 
-from carcinomap.segmentation.many_slides import (
-    Estimates,
-    Segmentations,
-    estimate_slides,
-    segment,
-    segment_slides,
-)
+from carcinomap.segmentation.estimates import Estimates, estimate_slides
+from carcinomap.segmentation.many_slides import Segmentations, segment, segment_slides
 from carcinomap.segmentation.one_slide import Segmentation, segment_slide
 from carcinomap.segmentation.results.classmap import ClassMap
 from carcinomap.segmentation.results.outputs import PROBABILITIES

@@ -24,7 +24,7 @@ def identity_of(job: Job, models: "Sequence[Model]") -> dict[str, Any]:
     """
     return {
         "slide": job.slide.path.name,
-        "model": _described(models),
+        "model": described(models),
         "mpp": job.mpp,
         "size": list(job.size),
         "settings": job.settings.model_dump(mode="json", exclude=set(SPEED_ONLY)),
@@ -51,7 +51,8 @@ def working_identity(job: Job, identity: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _described(models: "Sequence[Model]") -> dict[str, Any]:
+def described(models: "Sequence[Model]") -> dict[str, Any]:
+    """Return what a result says of the models that made it."""
     first = models[0].spec
     if len(models) == 1:
         return {
@@ -59,7 +60,7 @@ def _described(models: "Sequence[Model]") -> dict[str, Any]:
             "classes": list(first.classes.names),
             "sha256": models[0].fingerprint,
         }
-    members = [_described([model]) for model in models]
+    members = [described([model]) for model in models]
     together = hashlib.sha256("\n".join(member["sha256"] for member in members).encode())
     return {
         "architecture": "ensemble",

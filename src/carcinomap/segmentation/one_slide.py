@@ -1,5 +1,6 @@
 """A slide and a model become a map: class map, planes, outlines, picture and numbers."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,16 @@ from carcinomap.segmentation.identity import identity_of, working_identity
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.map_slide import map_slide
 from carcinomap.segmentation.mapping.normalising import target_of
-from carcinomap.segmentation.results.outputs import MAP, OVERVIEW, POLYGONS, Outputs
+from carcinomap.segmentation.results.outputs import MAP, OVERVIEW, POLYGONS, RECORD, Outputs
 from carcinomap.segmentation.results.whole import write_results
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide import Slide
+from carcinomap.storage import AnyPath, read_small
 
 if TYPE_CHECKING:
     from carcinomap.model import Model, Runtime
+
+LARGEST = 1_000_000  # bytes of a record
 
 
 @dataclass(frozen=True)
@@ -26,30 +30,36 @@ class Segmentation:
     Attributes:
         name: The slide's.
         folder: Where the files are.
-        record: What ``NAME.json`` says: slide, model, mpp, size, tissue_mm2, classes, settings,
-            version.
         skipped: The result had been there before.
     """
 
     name: str
-    folder: Path
-    record: Mapping[str, Any]
+    folder: AnyPath
     skipped: bool = False
 
     @property
-    def class_map(self) -> Path:
+    def record(self) -> Mapping[str, Any]:
+        """What ``NAME.json`` says: slide, model, mpp, size, tissue_mm2, classes, settings, version.
+
+        Read from there each time: a cohort has thousands.
+        """
+        content = read_small(self.folder / f"{self.name}{RECORD}", LARGEST)
+        return dict(json.loads(content or b"{}"))
+
+    @property
+    def class_map(self) -> AnyPath:
         """The class map, OME-TIFF."""
-        return Outputs(self.folder, self.name).path(MAP)
+        return self.folder / f"{self.name}{MAP}"
 
     @property
-    def polygons(self) -> Path:
+    def polygons(self) -> AnyPath:
         """The outlines, GeoJSON."""
-        return Outputs(self.folder, self.name).path(POLYGONS)
+        return self.folder / f"{self.name}{POLYGONS}"
 
     @property
-    def overview(self) -> Path:
+    def overview(self) -> AnyPath:
         """The picture, PNG."""
-        return Outputs(self.folder, self.name).path(OVERVIEW)
+        return self.folder / f"{self.name}{OVERVIEW}"
 
 
 def segment_slide(
@@ -85,10 +95,9 @@ def segment_slide(
     outputs = Outputs(Path(output), slide.name)
 
     def there_already() -> Segmentation | None:
-        record = None if overwrite else outputs.finished(identity)
-        if record is None:
+        if overwrite or not outputs.finished(identity):
             return None
-        return Segmentation(slide.name, outputs.folder, record, skipped=True)
+        return Segmentation(slide.name, outputs.folder, skipped=True)
 
     # A folder beside it was left by a process that died just before removing it.
     if (done := there_already()) and not outputs.partial.exists():
@@ -98,6 +107,6 @@ def segment_slide(
             return done
         with inside.journal(working_identity(job, identity), overwrite) as spool:
             map_slide(job, spool, inside)
-            record = write_results(job, spool, inside, identity)
+            write_results(job, spool, inside, identity)
         outputs.publish(inside)
-    return Segmentation(slide.name, outputs.folder, record)
+    return Segmentation(slide.name, outputs.folder)

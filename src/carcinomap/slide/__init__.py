@@ -6,6 +6,7 @@ pyramid level they come from, how they are decoded and resampled, stays in here.
 
 from carcinomap.slide.finding import find_slides, is_own_output, is_slide_file, visible_files
 from carcinomap.slide.opening import open_slide
+from carcinomap.slide.quickhash import quickhash
 from carcinomap.slide.readers import MissingMppError
 from carcinomap.slide.slide import Level, Slide
 from carcinomap.slide.tissue import (
@@ -31,5 +32,6 @@ __all__ = [
     "is_own_output",
     "is_slide_file",
     "open_slide",
+    "quickhash",
     "visible_files",
 ]

@@ -11,7 +11,9 @@ from carcinomap.storage.files import (
     kind_of,
     list_files,
     matching_files,
+    modified,
     read_small,
+    remove,
     stamp,
     upload,
 )
@@ -33,11 +35,13 @@ __all__ = [
     "list_files",
     "local_copy",
     "matching_files",
+    "modified",
     "on_web",
     "open_bytes",
     "open_copy",
     "read_small",
     "reading_copy",
+    "remove",
     "stamp",
     "upload",
 ]

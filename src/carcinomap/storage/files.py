@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 from upath import UPath
@@ -152,3 +153,33 @@ def _beside(path: UPath, place: str) -> UPath:
 def _refuse_web(path: UPath, wish: str) -> None:
     if path.protocol in WEB:
         raise InputError(f"{path}: cannot {wish}: an address on the web means one file to read")
+
+
+def remove(path: AnyPath) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        InputError: It is on the web, or not allowed.
+        CarcinomapError: The storage fails.
+        OSError: Of a file on a disk: it cannot be removed.
+    """
+    if isinstance(path, Path):
+        path.unlink(missing_ok=True)
+        return
+    _refuse_web(path, "remove a file")
+    if exists(path):
+        with told(path):
+            filesystem(path).rm_file(path.path)
+
+
+def modified(path: AnyPath) -> float | None:
+    """Return when a file was changed last, in seconds of POSIX time; None where that is not known.
+
+    Raises:
+        CarcinomapError: The storage cannot be asked.
+    """
+    if isinstance(path, Path):
+        return path.stat().st_mtime
+    known = description(path)
+    when = known.get("LastModified") or known.get("last_modified")
+    return when.timestamp() if isinstance(when, datetime) else None

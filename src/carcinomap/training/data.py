@@ -116,7 +116,7 @@ def _open_all(
 def _check_labels(sources: Sequence[PatchSource], scheme: ClassScheme) -> None:
     """Raise InputError where a label or a pixel value means nothing; outlines all at once."""
     outlined = [one.annotations for one in sources if isinstance(one.annotations, AnnotationSet)]
-    check_labels(outlined, scheme)
+    check_labels([(one.source, one.labels()) for one in outlined], scheme)
     for source in sources:
         source.annotations.check(scheme)
 

@@ -5,7 +5,7 @@ import io
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from carcinomap.annotation import ClassScheme
@@ -62,24 +62,14 @@ def cross_validate(
     settings = settings or TrainingSettings()
     scheme = scheme or cohort.scheme or ClassScheme.default()
     output = Path(output)
-    if settings.devices * settings.nodes > 1:
-        raise InputError(
-            "--folds trains its models one after the other in one process; use it with one device"
-        )
-    _check(output, resume, overwrite)
-    cases, numbers, notes = _deal(cohort, folds, settings, scheme)
-    if init is not None:
-        notes += _known_before(Path(init), cases)
-    _begin(output, folds, _table(cases, numbers), resume)
+    _check(output, settings, resume, overwrite)
+    dealt = _deal(cohort, folds, settings, scheme)
+    notes = [*dealt.notes, *([] if init is None else _known_before(Path(init), dealt.cases))]
+    _begin(output, folds, dealt.table(), resume)
     done = []
     for number in range(1, folds + 1):
-        split = tuple(
-            replace(case, split="test" if its_fold == number else "")
-            for case, its_fold in zip(cases, numbers, strict=True)
-        )
-        with progress("cross-validation", folds, "folds") as advance:
-            held_out = sum(case.split == "test" for case in split)
-            advance(number - 1, f"fold {number} of {folds} holds out {held_out} slides")
+        split = dealt.split(number)
+        _announce(number, folds, split)
         run = Run(output / f"fold-{number}")
         others_learn = replace(cohort, cases=split, notes=())
         told = _train(others_learn, run, settings, scheme, init, resume)
@@ -91,6 +81,44 @@ def cross_validate(
     return result
 
 
+@dataclass(frozen=True)
+class _Deal:
+    """Which case is in which fold.
+
+    Attributes:
+        cases: Those that take part, their split undecided.
+        numbers: The fold of each, from 1.
+        notes: What is to be said of the cases.
+    """
+
+    cases: tuple[Case, ...]
+    numbers: tuple[int, ...]
+    notes: tuple[str, ...]
+
+    def split(self, number: int) -> tuple[Case, ...]:
+        """Return the cases, those of one fold as test cases."""
+        return tuple(
+            replace(case, split="test" if its_fold == number else "")
+            for case, its_fold in zip(self.cases, self.numbers, strict=True)
+        )
+
+    def table(self) -> str:
+        """Return the deal as a CSV table."""
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(["slide", "patient", "fold"])
+        for case, number in zip(self.cases, self.numbers, strict=True):
+            writer.writerow([case.name, case.patient, number])
+        return table.getvalue()
+
+
+def _announce(number: int, folds: int, split: Sequence[Case]) -> None:
+    """Show which fold it is, above the bars of its training."""
+    with progress("cross-validation", folds, "folds") as advance:
+        held_out = sum(case.split == "test" for case in split)
+        advance(number - 1, f"fold {number} of {folds} holds out {held_out} slides")
+
+
 def _scored(number: int, run: Run, split: Sequence[Case], scheme: ClassScheme, device: str) -> Fold:
     """Map and score what a fold's model has not seen."""
     held_out = tuple(case for case in split if case.split == "test")
@@ -98,8 +126,12 @@ def _scored(number: int, run: Run, split: Sequence[Case], scheme: ClassScheme, d
     return Fold(number, run.model, held_out, *scores)
 
 
-def _check(output: Path, resume: bool, overwrite: bool) -> None:
-    """Raise InputError where the folder may not be written, before any work is done."""
+def _check(output: Path, settings: TrainingSettings, resume: bool, overwrite: bool) -> None:
+    """Raise InputError where the settings or the folder will not do, before any work is done."""
+    if settings.devices * settings.nodes > 1:
+        raise InputError(
+            "--folds trains its models one after the other in one process; use it with one device"
+        )
     single = Run(output)
     if single.settings.exists() or single.model.exists():
         raise InputError(f"{output}: holds the run of a single model; choose another --output")
@@ -113,10 +145,8 @@ def _check(output: Path, resume: bool, overwrite: bool) -> None:
         )
 
 
-def _deal(
-    cohort: Cohort, folds: int, settings: TrainingSettings, scheme: ClassScheme
-) -> tuple[list[Case], tuple[int, ...], list[str]]:
-    """Return the cases that take part, undecided; the fold of each; and notes."""
+def _deal(cohort: Cohort, folds: int, settings: TrainingSettings, scheme: ClassScheme) -> _Deal:
+    """Choose a fold for each case that takes part."""
     check_patients(cohort.cases)
     tests = {case.patient for case in cohort.cases if case.split == "test"}
     taking_part = [case for case in cohort.cases if case.patient not in tests]
@@ -132,16 +162,7 @@ def _deal(
     notes = [*data.notes, *classes_of_one_fold(cases, areas, numbers)]
     if any(case.split for case in taking_part):
         notes.append("cross-validation holds every patient out once: train and val are not used")
-    return cases, numbers, notes
-
-
-def _table(cases: Sequence[Case], numbers: Sequence[int]) -> str:
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["slide", "patient", "fold"])
-    for case, number in zip(cases, numbers, strict=True):
-        writer.writerow([case.name, case.patient, number])
-    return table.getvalue()
+    return _Deal(tuple(cases), tuple(numbers), tuple(notes))
 
 
 def _begin(output: Path, folds: int, table: str, resume: bool) -> None:

@@ -1,12 +1,16 @@
 """On what a training runs, in Lightning's words."""
 
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.utilities import rank_zero_only
 
+from carcinomap.errors import InputError
 from carcinomap.model.torch_runtime import cuda_device
 from carcinomap.training.settings import TrainingSettings
 
@@ -22,8 +26,10 @@ def hardware(settings: TrainingSettings) -> dict[str, Any]:
     """Translate devices and precision.
 
     Raises:
-        InputError: There is no such device, or there are not so many.
+        InputError: There is no such device, or there are not so many; or SLURM or torchrun
+            started another number of processes.
     """
+    _check_started(settings)
     together: dict[str, Any] = {"num_nodes": settings.nodes}
     if settings.devices * settings.nodes > 1:
         together["strategy"] = "ddp"
@@ -41,6 +47,32 @@ def hardware(settings: TrainingSettings) -> dict[str, Any]:
         **together,
         "precision": precision or half,
     }
+
+
+def _check_started(settings: TrainingSettings) -> None:
+    """Raise InputError where others started the processes, and not those that are asked for.
+
+    They would wait for one another for ever, or train on a part of the patches.
+    """
+    nodes, devices = settings.nodes, settings.devices
+    with warnings.catch_warnings(action="ignore"):  # where there is a srun, Lightning advertises it
+        by_torchrun, by_slurm = TorchElasticEnvironment.detect(), SLURMEnvironment.detect()
+    if by_torchrun:  # also inside a SLURM job
+        started = os.environ.get("WORLD_SIZE")
+        if started != str(nodes * devices):
+            raise InputError(
+                f"--nodes {nodes} --devices {devices}: torchrun started {started} processes; give "
+                f"it --nnodes {nodes} --nproc-per-node {devices}, or say what it started"
+            )
+    elif by_slurm:
+        tasks, on = os.environ["SLURM_NTASKS"], os.environ.get("SLURM_NNODES", "1")
+        on_each = os.environ.get("SLURM_NTASKS_PER_NODE") or ("1" if tasks == "1" else None)
+        if (tasks, on, on_each) != (str(nodes * devices), str(nodes), str(devices)):
+            raise InputError(
+                f"--nodes {nodes} --devices {devices}: SLURM started {tasks} tasks on {on} nodes "
+                f"(--ntasks-per-node {on_each or 'not given'}); use srun --nodes {nodes} "
+                f"--ntasks-per-node {devices}, or say what it started"
+            )
 
 
 def _of_cpu() -> str:

@@ -9,7 +9,7 @@ from carcinomap.errors import CarcinomapError
 from carcinomap.evaluation import CaseScores, evaluate_case
 from carcinomap.evaluation.prediction import MappedPrediction
 from carcinomap.segmentation import segment_slide
-from carcinomap.segmentation.many_slides import open_models
+from carcinomap.segmentation.models import open_models
 
 
 def score_held_out(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from carcinomap.progress import listening
+from carcinomap.work.serving import sendable
 from carcinomap.work.task import Board, Outcome, Task
 
 
@@ -37,14 +38,18 @@ class InThisProcess:
         host = platform.node()
         for index, task in enumerate(tasks):
             board.started(index, task.name, host)
-            started = time.perf_counter()
-            result, error = None, None
-            try:
-                with listening(lambda step, index=index: board.progressed(index, step)):  # type: ignore[misc]
-                    result = task.function(*task.arguments)
-            except Exception as fault:  # becomes the task's outcome, and the others go on
-                error = fault
-            seconds = time.perf_counter() - started
-            outcome = Outcome(index, task.name, result, error, seconds, 1, host)
+            with listening(lambda step, index=index: board.progressed(index, step)):  # type: ignore[misc]
+                outcome = attempt(index, task, host)
             board.ended(outcome)
             yield outcome
+
+
+def attempt(index: int, task: Task, host: str) -> Outcome:
+    """Run a task here and now; what it raises becomes its outcome, and the others go on."""
+    started = time.perf_counter()
+    result, error = None, None
+    try:
+        result = task.function(*task.arguments)
+    except Exception as fault:
+        error = sendable(fault)  # it reads as it would from another process
+    return Outcome(index, task.name, result, error, time.perf_counter() - started, 1, host)

@@ -1,6 +1,6 @@
 """Run tasks and show how they go."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from carcinomap.work.backend import Backend, InThisProcess
 from carcinomap.work.table import shown
@@ -9,8 +9,10 @@ from carcinomap.work.task import Outcome, Task
 
 def run(
     tasks: Sequence[Task], backend: Backend | None = None, title: str = "slides"
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Yield what becomes of each task, in the order in which they end; show a live table meanwhile.
+
+    Close it where it is left in the middle: that ends the tasks that run.
 
     Args:
         tasks: The work.

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -11,11 +10,11 @@ from carcinomap.annotation import ClassScheme
 from carcinomap.cohort.case import Case, Cohort
 from carcinomap.cohort.checking.slides import CheckedSlide, check_slide
 from carcinomap.cohort.finding import SEVERITIES, Finding, listed
-from carcinomap.cohort.reading import survey
+from carcinomap.cohort.reading import Survey, survey
 from carcinomap.cohort.split import check_patients
 from carcinomap.errors import InputError
-from carcinomap.progress import progress
 from carcinomap.storage import AnyPath
+from carcinomap.work import Backend, LostError, Outcome, Task, Threads, run
 
 _WORKERS = 8
 
@@ -59,38 +58,36 @@ class CheckReport:
 
 
 def check_cohort(
-    cohort: str | AnyPath | Cohort,
+    cohort: str | AnyPath | Cohort | Survey,
     scheme: ClassScheme | None = None,
     annotations: str | AnyPath | None = None,
     even_odd_holes: bool = False,
     workers: int | None = None,
+    backend: Backend | None = None,
 ) -> CheckReport:
     """Open every slide and every annotation of a cohort and say what is wrong with them.
 
     Args:
-        cohort: A cohort, or what ``read_cohort`` reads one from.
+        cohort: A cohort, its survey, or what ``read_cohort`` reads one from.
         scheme: The classes; the cohort's own where None, and BACH's four where it has none.
         annotations: A folder where the annotations lie, if not beside the slides.
         even_odd_holes: As for ``read_cohort``.
-        workers: Slides that are looked at at once; None takes the processors, up to 8.
+        workers: Slides that are looked at at once in this process; None takes the processors, up
+            to 8.
+        backend: What looks at the slides; threads of this process where None.
 
     Raises:
         InputError: There is nothing to look at: no such folder, table or slide.
     """
     findings: list[Finding] = []
     if not isinstance(cohort, Cohort):
-        found = survey(cohort, annotations, even_odd_holes)
+        found = (
+            cohort if isinstance(cohort, Survey) else survey(cohort, annotations, even_odd_holes)
+        )
         cohort, findings = found.cohort, [*found.findings, *found.unmatched()]
     scheme = scheme or cohort.scheme or ClassScheme.default()
-    workers = workers or min(_WORKERS, os.cpu_count() or 1)
-    checked: list[CheckedSlide] = []
-    with (
-        progress("checking", len(cohort.cases), "slides") as advance,
-        ThreadPoolExecutor(workers) as pool,
-    ):
-        for one in pool.map(lambda case: check_slide(case, scheme), cohort.cases):
-            checked.append(one)
-            advance()
+    backend = backend or Threads(workers or min(_WORKERS, os.cpu_count() or 1))
+    checked = _check_slides(cohort.cases, scheme, backend)
     findings += (finding for one in checked for finding in one.findings)
     findings += _torn_patients(cohort.cases)
     findings += _unknown_labels(checked, scheme)
@@ -104,6 +101,26 @@ def check_cohort(
         len(cohort.patients()),
         {name: sum(one.area_mm2(name) for one in checked) for name in scheme.names},
     )
+
+
+def _check_slides(
+    cases: Sequence[Case], scheme: ClassScheme, backend: Backend
+) -> list[CheckedSlide]:
+    """Check every slide; the result is in the order of the cases."""
+    tasks = [Task(case.name, check_slide, (case, scheme)) for case in cases]
+    outcomes = sorted(run(tasks, backend, "checking"), key=lambda one: one.index)
+    return [
+        outcome.result if outcome.error is None else _unchecked(case, outcome)
+        for case, outcome in zip(cases, outcomes, strict=True)
+    ]
+
+
+def _unchecked(case: Case, outcome: Outcome) -> CheckedSlide:
+    """Return what to say of a slide that could not be looked at, down to the end."""
+    checked = CheckedSlide(case)
+    kind = "ends its process" if isinstance(outcome.error, LostError) else "cannot be checked"
+    checked.tell("error", kind, f"{case.slide}: {outcome.error}")
+    return checked
 
 
 def _torn_patients(cases: Sequence[Case]) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """Cut one slide: several tiles at once, and none that is finished already."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,11 +13,12 @@ from carcinomap.cohort.patches.grid import Grid
 from carcinomap.cohort.patches.journal import Journal, key_of, read_journal
 from carcinomap.cohort.patches.settings import TileSettings
 from carcinomap.cohort.patches.tile import Cutter, Tile
-from carcinomap.progress import Advance
+from carcinomap.progress import progress
 from carcinomap.slide import find_tissue
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+_THREADS = 8
 
 
 def cut_slide(
@@ -24,21 +26,19 @@ def cut_slide(
     folder: PatchFolder,
     settings: TileSettings,
     scheme: ClassScheme,
-    threads: int,
-    advance: Advance,
-) -> tuple[Tile, ...]:
-    """Write the tiles of a slide.
+    threads: int | None = None,
+) -> int:
+    """Write the tiles of a slide; its journal tells at the end of all of them, row by row.
 
     Args:
         case: The slide.
         folder: Where to write them.
         settings: Size, resolution and format.
         scheme: The classes.
-        threads: Tiles that are cut at once.
-        advance: Is told how far it is.
+        threads: Tiles that are cut at once; None takes the processors, up to 8.
 
     Returns:
-        All its tiles, those that were there already included, row by row.
+        How many tiles it has, those that were there already included.
 
     Raises:
         InputError: The slide or its annotation cannot be read, or a label is in no class.
@@ -51,7 +51,7 @@ def cut_slide(
     else:
         kept = [tile for tile in before.tiles if _is_there(tile, folder, settings)]
         if before.complete and len(kept) == len(before.tiles):
-            return before.tiles
+            return len(before.tiles)
     with case.open_slide() as slide:
         annotations = case.read_annotations(slide)
         annotations.check(scheme)
@@ -62,14 +62,18 @@ def cut_slide(
         places = {cutter.name(place): place for place in grid}
         open_places = [place for name, place in places.items() if name not in finished]
         journal = Journal(path, key, kept)
-        with ThreadPoolExecutor(threads) as pool:
-            for number, tile in enumerate(_in_order(pool, cutter.cut, open_places, 2 * threads), 1):
+        threads = threads or min(_THREADS, os.cpu_count() or 1)
+        with (
+            progress(case.name, len(open_places), "places") as advance,
+            ThreadPoolExecutor(threads) as pool,
+        ):
+            for tile in _in_order(pool, cutter.cut, open_places, 2 * threads):
                 if tile is not None:
                     journal.add(tile)
                     finished[tile.name] = tile
-                advance(0, f"{case.name}: {number} of {len(open_places)} places")
-        journal.finish()
-    return tuple(finished[name] for name in places if name in finished)
+                advance()
+        journal.finish([finished[name] for name in places if name in finished])
+    return len(finished)
 
 
 def _remove(tiles: Iterable[Tile], folder: PatchFolder, settings: TileSettings) -> None:

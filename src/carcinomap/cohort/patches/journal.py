@@ -77,20 +77,20 @@ class Journal:
     """
 
     def __init__(self, path: Path, key: str, tiles: Iterable[Tile]) -> None:
-        self._path = path
-        write_text(path, "".join(f"{line}\n" for line in (key, *map(_line, tiles))))
+        self._path, self._key = path, key
+        self._write(map(_line, tiles))
 
     def add(self, tile: Tile) -> None:
         """Tell that a tile is finished."""
-        self._append(_line(tile))
-
-    def finish(self) -> None:
-        """Tell that all tiles are."""
-        self._append(_COMPLETE)
-
-    def _append(self, line: str) -> None:
         with self._path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(f"{line}\n")
+            file.write(f"{_line(tile)}\n")
+
+    def finish(self, tiles: Iterable[Tile]) -> None:
+        """Tell that these are all tiles, in this order."""
+        self._write([*map(_line, tiles), _COMPLETE])
+
+    def _write(self, lines: Iterable[str]) -> None:
+        write_text(self._path, "".join(f"{line}\n" for line in (self._key, *lines)))
 
 
 def _line(tile: Tile) -> str:

@@ -1,7 +1,6 @@
 """The table of a patch data set: a CSV that tells of every tile where it came from."""
 
 import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from carcinomap.cohort.patches.settings import TileSettings
 from carcinomap.cohort.patches.tile import Tile
 from carcinomap.cohort.table import positive_mpp
 from carcinomap.errors import InputError
-from carcinomap.files import write_text
+from carcinomap.files import atomic_path
 
 LARGEST = 1 << 28
 """Bytes of a table that is read: some two million tiles."""
@@ -39,7 +38,7 @@ def write_table(
     scheme: ClassScheme,
     settings: TileSettings,
 ) -> None:
-    """Write the table.
+    """Write the table, slide by slide.
 
     Args:
         path: The file.
@@ -47,20 +46,29 @@ def write_table(
         scheme: The classes.
         settings: What the tiles were made with.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     shares = [f"share_{name}" for name in scheme.names]
-    writer.writerow(
-        ["image", "label", "slide", "patient", "split", *_PLACE, "mpp", "tissue", *shares]
-    )
-    for case, several in tiles:
-        about = [case.slide.name, case.patient, case.split]
-        for tile in several:
-            files = [f"{FEATURES}/{tile.name}{settings.suffix}", f"{LABELS}/{tile.name}.png"]
-            place = [f"{getattr(tile, name):.10g}" for name in _PLACE]
-            shown = [f"{share:.6f}" for share in (tile.tissue, *tile.shares)]
-            writer.writerow([*files, *about, *place, f"{settings.mpp:g}", *shown])
-    write_text(path, text.getvalue())
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(
+            ["image", "label", "slide", "patient", "split", *_PLACE, "mpp", "tissue", *shares]
+        )
+        for case, several in tiles:
+            about = [case.slide.name, case.patient, case.split]
+            writer.writerows(
+                [*_files(tile, settings), *about, *_figures(tile, settings)] for tile in several
+            )
+
+
+def _files(tile: Tile, settings: TileSettings) -> list[str]:
+    return [f"{FEATURES}/{tile.name}{settings.suffix}", f"{LABELS}/{tile.name}.png"]
+
+
+def _figures(tile: Tile, settings: TileSettings) -> list[str]:
+    place = [f"{getattr(tile, name):.10g}" for name in _PLACE]
+    return [*place, f"{settings.mpp:g}", *(f"{share:.6f}" for share in (tile.tissue, *tile.shares))]
 
 
 def read_table(path: Path) -> tuple[list[Row], list[str]]:

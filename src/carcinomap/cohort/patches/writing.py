@@ -1,9 +1,8 @@
-"""Cut the slides of a cohort into tiles, one slide after the other."""
+"""Cut the slides of a cohort into tiles, each a task of its own."""
 
 import errno
-import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +11,14 @@ from carcinomap.cohort.case import Case, Cohort
 from carcinomap.cohort.patches.classes import write_classes
 from carcinomap.cohort.patches.cutting import cut_slide
 from carcinomap.cohort.patches.folder import PatchFolder
+from carcinomap.cohort.patches.journal import read_journal
 from carcinomap.cohort.patches.settings import TileSettings
 from carcinomap.cohort.patches.table import write_table
 from carcinomap.cohort.patches.tile import Tile
 from carcinomap.errors import InputError
-from carcinomap.progress import progress
 from carcinomap.storage import AnyPath
+from carcinomap.work import Backend, Outcome, Task, run
 
-_THREADS = 8
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -47,6 +46,7 @@ def write_tiles(
     scheme: ClassScheme | None = None,
     threads: int | None = None,
     overwrite: bool = False,
+    backend: Backend | None = None,
 ) -> WrittenTiles:
     """Write image and label tiles of every annotated slide, and a table of them.
 
@@ -58,8 +58,9 @@ def write_tiles(
         output: The folder to write.
         settings: The defaults where None.
         scheme: The classes; the cohort's own where None, and BACH's four where it has none.
-        threads: Tiles that are cut at once; None takes the processors, up to 8.
+        threads: Tiles of a slide that are cut at once; None takes the processors, up to 8.
         overwrite: Throw away what was written there before.
+        backend: What cuts the slides; this process, one after the other, where None.
 
     Raises:
         InputError: No slide is annotated, a label is in no class, the folder lies among the
@@ -78,14 +79,18 @@ def write_tiles(
         "classes": scheme.to_dict(),
     }
     folder.check(record, {case.name for case in cases}, overwrite)
-    _check_labels(cases, scheme)
+    _check_labels(cases, scheme, backend)
     folder.begin(record, overwrite)
     write_classes(folder, scheme)
-    failures: list[tuple[AnyPath, Exception]] = []
-    done = list(_cut_all(cases, folder, settings, scheme, threads, failures))
+    tasks = [
+        Task(case.name, cut_slide, (case, folder, settings, scheme, threads)) for case in cases
+    ]
+    with closing(run(tasks, backend, "cutting")) as outcomes:
+        counts, failures = _sorted_out(cases, outcomes)
+    # Of two thousand slides the tiles are too many to hold: each slide's journal has them.
+    done = ((case, _tiles_of(case, folder)) for case in cases if case.name in counts)
     write_table(folder.table, done, scheme, settings)
-    counts = {case.name: len(tiles) for case, tiles in done}
-    return WrittenTiles(folder.path, counts, tuple(failures), tuple(_notes(cohort, cases)))
+    return WrittenTiles(folder.path, counts, failures, tuple(_notes(cohort, cases)))
 
 
 def _check_place(source: AnyPath, output: Path) -> None:
@@ -96,40 +101,47 @@ def _check_place(source: AnyPath, output: Path) -> None:
         raise InputError(f"{output}: lies among the slides; choose another --output")
 
 
-def _check_labels(cases: list[Case], scheme: ClassScheme) -> None:
+def _check_labels(cases: Sequence[Case], scheme: ClassScheme, backend: Backend | None) -> None:
     """Raise InputError where a label is in no class: other classes would make other tiles."""
-    outlined: list[AnnotationSet] = []
-    with progress("reading outlines", len(cases), "slides") as advance:
-        for case in cases:
-            with suppress(InputError):  # is told when the slide's turn comes
-                annotations = case.read_annotations()
-                if isinstance(annotations, AnnotationSet):
-                    outlined.append(annotations)
-            advance()
-    check_labels(outlined, scheme)
+    tasks = [Task(case.name, _labels_of, (case,)) for case in cases]
+    outcomes = sorted(run(tasks, backend, "reading outlines"), key=lambda one: one.index)
+    # What cannot be read is told when the slide's turn comes.
+    read = [(cases[one.index].annotation, one.result) for one in outcomes if one.error is None]
+    check_labels(read, scheme)
 
 
-def _cut_all(
-    cases: list[Case],
-    folder: PatchFolder,
-    settings: TileSettings,
-    scheme: ClassScheme,
-    threads: int | None,
-    failures: list[tuple[AnyPath, Exception]],
-) -> Iterator[tuple[Case, tuple[Tile, ...]]]:
-    """Yield the slides with their tiles; gather what is wrong with others."""
-    threads = threads or min(_THREADS, os.cpu_count() or 1)
-    with progress("cutting", len(cases), "slides") as advance:
-        for case in cases:
-            try:
-                tiles = cut_slide(case, folder, settings, scheme, threads, advance)
-            except Exception as error:  # told at the end, with the name of the slide
-                if isinstance(error, OSError) and error.errno in _DISK_FULL:
-                    raise
-                failures.append((case.slide, error))
-            else:
-                yield case, tiles
-            advance()
+def _labels_of(case: Case) -> Mapping[str, int]:
+    """Return the labels of a slide's outlines; a label image has none."""
+    annotations = case.read_annotations()
+    return annotations.labels() if isinstance(annotations, AnnotationSet) else {}
+
+
+def _sorted_out(
+    cases: Sequence[Case], outcomes: Iterable[Outcome]
+) -> tuple[dict[str, int], tuple[tuple[AnyPath, Exception], ...]]:
+    """Return how many tiles slides have, and what is wrong with others, in the cases' order.
+
+    Raises:
+        OSError: The disk is full: all others would fail, too.
+    """
+    ended: dict[int, Outcome] = {}
+    for outcome in outcomes:
+        if isinstance(outcome.error, OSError) and outcome.error.errno in _DISK_FULL:
+            raise outcome.error
+        ended[outcome.index] = outcome
+    counts: dict[str, int] = {}
+    failures: list[tuple[AnyPath, Exception]] = []
+    for index, case in enumerate(cases):
+        error = ended[index].error
+        if error is None:
+            counts[case.name] = ended[index].result
+        else:
+            failures.append((case.slide, error))
+    return counts, tuple(failures)
+
+
+def _tiles_of(case: Case, folder: PatchFolder) -> tuple[Tile, ...]:
+    return read_journal(folder.journal(case.name)).tiles
 
 
 def _notes(cohort: Cohort, cases: list[Case]) -> Iterator[str]:

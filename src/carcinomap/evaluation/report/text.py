@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from carcinomap.evaluation.pictures import Colour
-from carcinomap.segmentation.gallery import area_text
+from carcinomap.segmentation.folder.gallery import area_text
 
 __all__ = ["area_text", "css", "distance_text", "percent_text", "score_text", "sort_key"]
 

@@ -33,11 +33,14 @@ def plan_of(job: Job) -> tuple[TilePlan, Interest]:
     """
     with ThreadPoolExecutor(1, "runtime") as pool:
         # To know it the runtime prepares itself, which needs no more than a core either.
-        any_size = pool.submit(lambda: job.runtime.any_size)
+        preparing = pool.submit(lambda: job.runtime.any_size)
         tissue = find_tissue(job.slide)
         if job.settings.skip_artefacts:
             tissue = find_artefacts(job.slide, tissue).clean(tissue)
         mask = Interest(tissue, job.regions)
+        # Not left to the end of the block: a thread that is joined when Ctrl-C comes counts as
+        # ended, though it is not (python/cpython#90882), and Python's own end would meet it.
+        any_size = preparing.result()
 
     def wanted(*box: int) -> bool:
         x, y, width, height = (length * job.ratio for length in box)
@@ -45,7 +48,7 @@ def plan_of(job: Job) -> tuple[TilePlan, Interest]:
 
     settings = job.settings
     tiles = (settings.tile, settings.overlap, job.runtime.stride)
-    fitted = any_size.result() and settings.batch in (None, 1)  # a batch is of one shape
+    fitted = any_size and settings.batch in (None, 1)  # a batch is of one shape
     return TilePlan.of(*job.size, *tiles, wanted, fitted), mask
 
 

@@ -19,6 +19,7 @@ from carcinomap.annotation import ClassScheme
 from carcinomap.errors import InputError, existing_file
 from carcinomap.segmentation.results.writer import NAMESPACE
 from carcinomap.segmentation.unfinished.spool import NOT_MAPPED
+from carcinomap.storage import AnyPath, as_path, local_copy
 
 OME = "{http://www.openmicroscopy.org/Schemas/OME/2016-06}"
 LARGEST_TILE = 4096  # a file that claims larger ones would make us allocate them
@@ -54,13 +55,14 @@ class ClassMap:
         self.mpp, self.classes = header.mpp, header.classes
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
-        """Open a class map.
+    def open(cls, path: str | AnyPath) -> Self:
+        """Open a class map; a remote one is fetched first.
 
         Raises:
             InputError: There is no such file, or it is no class map of carcinomap.
+            CarcinomapError: Its storage cannot be reached.
         """
-        path = existing_file(path, "class map")
+        path = existing_file(local_copy(as_path(path), "class map"), "class map")
         with ExitStack() as opened:
             try:
                 tiff = opened.enter_context(tifffile.TiffFile(path))

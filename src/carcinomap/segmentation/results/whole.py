@@ -30,10 +30,8 @@ from carcinomap.segmentation.unfinished.spool import OUTLINES, Spool
 from carcinomap.version import __version__
 
 
-def write_results(
-    job: Job, spool: Spool, inside: Outputs, identity: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Write all files of a result; return its record.
+def write_results(job: Job, spool: Spool, inside: Outputs, identity: Mapping[str, Any]) -> None:
+    """Write all files of a result.
 
     Args:
         job: The slide.
@@ -52,9 +50,7 @@ def write_results(
             Planes.open(inside.path(suffix)).finish()
     regions = _write_outlines(job, spool, inside)
     _draw(job, areas, inside)
-    record = _record(identity, areas, regions)
-    write_json(inside.path(RECORD), record)
-    return record
+    write_json(inside.path(RECORD), _record(identity, areas, regions))
 
 
 def _count(spool: Spool) -> NDArray[np.int64]:

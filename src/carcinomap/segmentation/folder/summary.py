@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from carcinomap.errors import InputError
 from carcinomap.files import atomic_path
+from carcinomap.segmentation.folder.failures import open_failures
+from carcinomap.segmentation.folder.manifest import SlideRun
+from carcinomap.segmentation.folder.spreadsheet import inert, read_rows
 from carcinomap.segmentation.mapping.plan import CELL
 from carcinomap.segmentation.results.outputs import RECORD, UNCERTAINTY, Outputs
 from carcinomap.segmentation.results.planes import Planes
@@ -22,9 +25,6 @@ LAST = ("mean_uncertainty", "seconds", "model", "status", "message")
 
 START = ",".join(FIRST).encode()
 """How every table begins that carcinomap wrote."""
-
-LARGEST_TABLE = 64_000_000  # bytes
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what makes a spreadsheet compute a cell
 
 _Area = Annotated[float, Field(ge=0, le=1e9)]
 
@@ -96,20 +96,29 @@ class FolderSummary:
         return list(dict.fromkeys(name for one in self.maps for name in one.record.classes))
 
 
-def summarise(
-    folder: Path, failures: Sequence[tuple[Path, Exception]], seconds: Mapping[str, float]
-) -> FolderSummary:
+def summarise(folder: Path, runs: Sequence[SlideRun]) -> FolderSummary:
     """Look through a folder of maps.
 
     Times, and uncertainties of maps that have not changed, are kept from the folder's last table.
+    Slides that failed in other parts of the work, or in the run before, are those of its tables
+    of failures.
 
     Args:
         folder: The maps.
-        failures: The slides that could not be mapped, with what went wrong.
-        seconds: How long each slide took that was mapped just now.
+        runs: What became of the slides of the run that ends.
     """
-    problems = {path.stem: " ".join(str(error).split()) for path, error in failures}
-    earlier = _earlier(folder / SUMMARY)
+    problems = dict(open_failures(folder))
+    for one in runs:
+        problems.pop(one.name, None)
+        if one.status == "failed":
+            problems[one.name] = " ".join((one.reason or "").split())
+    # Of a map that was finished in two runs, no time is known.
+    seconds = {
+        one.name: one.seconds
+        for one in runs
+        if one.status == "done" and one.seconds is not None and not one.resumed
+    }
+    earlier = {row.get("name") or "": row for row in read_rows(folder / SUMMARY)}
     maps: list[MapSummary] = []
     for path in sorted(folder.glob(f"*{RECORD}")):
         if path.name.startswith(".") or not is_own_output(path):
@@ -119,7 +128,7 @@ def summarise(
         if record is None:
             problems.setdefault(name, f"{path.name} is damaged")
             continue
-        known = {} if name in seconds else _known(earlier.get(_inert(name), {}), record)
+        known = {} if name in seconds else _known(earlier.get(inert(name), {}), record)
         uncertainty = known.get("mean_uncertainty")
         if uncertainty is None:
             uncertainty = _mean_uncertainty(Outputs(folder, name).path(UNCERTAINTY), record)
@@ -143,12 +152,12 @@ def write_summary(summary: FolderSummary, path: Path) -> None:
         temporary.open("w", encoding="utf-8", errors="replace", newline="") as file,
     ):
         table = csv.writer(file)
-        table.writerow([*FIRST, *map(_inert, of_classes), *LAST])
+        table.writerow([*FIRST, *map(inert, of_classes), *LAST])
         for name in sorted({*maps, *summary.problems}):
             problem = summary.problems.get(name, "")
             status = "failed" if problem else "done"
             numbers = _numbers(maps.get(name), classes)
-            table.writerow([_inert(name), *numbers, status, _inert(problem)])
+            table.writerow([inert(name), *numbers, status, inert(problem)])
 
 
 def _numbers(one: MapSummary | None, classes: Sequence[str]) -> list[str | float | None]:
@@ -161,12 +170,7 @@ def _numbers(one: MapSummary | None, classes: Sequence[str]) -> list[str | float
         row += [entry.area_mm2, entry.share_of_tissue, entry.regions] if entry else [None] * 3
     row.append(None if one.uncertainty is None else round(one.uncertainty, 4))
     row.append(None if one.seconds is None else round(one.seconds, 1))
-    return [*row, _inert(one.record.fingerprint)]
-
-
-def _inert(text: str) -> str:
-    """Return a text that a spreadsheet takes for a text."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return [*row, inert(one.record.fingerprint)]
 
 
 def _read(path: Path) -> Record | None:
@@ -177,24 +181,13 @@ def _read(path: Path) -> Record | None:
         return None
 
 
-def _earlier(path: Path) -> dict[str, dict[str, str]]:
-    """Return the rows of a folder's table by name; none where it cannot be read."""
-    try:
-        if path.stat().st_size > LARGEST_TABLE:
-            return {}
-        with path.open(encoding="utf-8", newline="") as file:
-            return {row.get("name") or "": row for row in csv.DictReader(file)}
-    except (OSError, ValueError, csv.Error):  # there is none, or it is of someone else's making
-        return {}
-
-
 def _known(row: Mapping[str, str], record: Record) -> dict[str, float]:
     """Return the time and the uncertainty in a row of an earlier table, if it is of this map."""
-    areas = {_inert(f"{name} mm2"): entry.area_mm2 for name, entry in record.classes.items()}
+    areas = {inert(f"{name} mm2"): entry.area_mm2 for name, entry in record.classes.items()}
     expected = {"mpp": record.mpp, "tissue_mm2": record.tissue_mm2, **areas}
     if any(row.get(key) != str(value) for key, value in expected.items()):
         return {}
-    if row.get("model") != _inert(record.fingerprint):
+    if row.get("model") != inert(record.fingerprint):
         return {}
     limits = {"mean_uncertainty": 1.0, "seconds": 1e9}
     numbers = {key: _number(row.get(key), most) for key, most in limits.items()}

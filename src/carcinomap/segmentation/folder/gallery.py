@@ -15,9 +15,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from carcinomap.annotation import ClassScheme
 from carcinomap.errors import InputError
 from carcinomap.files import atomic_path
+from carcinomap.segmentation.folder.summary import FolderSummary, MapSummary
 from carcinomap.segmentation.results.classmap import ClassMap
 from carcinomap.segmentation.results.outputs import MAP, OVERVIEW, POLYGONS, RECORD, Outputs
-from carcinomap.segmentation.summary import FolderSummary, MapSummary
 from carcinomap.version import __version__
 
 GALLERY = "index.html"

@@ -1,0 +1,100 @@
+"""Where the slides of a command are worked on: what ``WorkSettings`` ask for, as a backend.
+
+A slide may keep all processors busy (mapping does) or only one (checking does): the command says
+how many slides at once make sense by themselves.
+"""
+
+import os
+
+from carcinomap.work import Backend, WorkSettings
+
+AT_ONCE = 8
+"""Slides at once that nobody asked for; more would wait for the same disk."""
+
+
+def slides_at_once(workers: int | None) -> int:
+    """Return how many slides to work on at once where each of them takes one thread.
+
+    Args:
+        workers: What ``--workers`` says.
+    """
+    return workers or min(AT_ONCE, os.cpu_count() or 1)
+
+
+def backend_of(
+    work: WorkSettings,
+    threads: int | None,
+    tasks: int,
+    *,
+    uses_gpus: bool = False,
+    at_once: int = 1,
+    fewest: int = 2,
+) -> Backend | None:
+    """Return what runs the tasks of a command.
+
+    Args:
+        work: What is asked for.
+        threads: Threads of each task, where that is known: on a cluster they are reserved for it.
+        tasks: How many tasks there are.
+        uses_gpus: Tasks compute on a GPU where there is one; each GPU is for the tasks of one
+            process, and by themselves there are as many processes.
+        at_once: Tasks at once by themselves, without GPUs.
+        fewest: With fewer tasks no process is started that nobody asked for: each takes a second of
+            a processor to start, and 150 MB.
+
+    Returns:
+        The backend; None for the tasks to run in this process.
+
+    Raises:
+        CarcinomapError: A cluster is asked for and cannot be used.
+    """
+    memory = None if work.memory_gb is None else int(work.memory_gb * 1e9)
+    if work.cluster is not None:
+        from carcinomap.cluster import RayCluster  # noqa: PLC0415 - Ray is heavy, and optional
+
+        return RayCluster(
+            work.cluster,
+            cpus=threads,
+            gpus=None if uses_gpus else 0,  # None: one, where the cluster has any
+            memory_bytes=memory,
+            retries=work.retries,
+        )
+    if tasks < fewest and work.processes is None and memory is None:
+        return None
+    from carcinomap.work.processes import OwnProcesses  # noqa: PLC0415 - few commands need it
+
+    gpus = range(_gpu_count() if uses_gpus else 0)
+    count = min(work.processes or len(gpus) or at_once, max(1, tasks))
+    return OwnProcesses(count, memory, work.retries, [_sees(gpu) for gpu in gpus])
+
+
+def threads_each(backend: Backend | None, workers: int | None) -> int | None:
+    """Return the threads of each task, where a task may use several.
+
+    ``--workers`` are those of each process; where it says nothing, processes share the processors.
+
+    Args:
+        backend: What runs the tasks.
+        workers: What ``--workers`` says.
+
+    Returns:
+        Their number; None lets the work choose.
+    """
+    from carcinomap.work.processes import OwnProcesses  # noqa: PLC0415 - few commands need it
+
+    if not workers and isinstance(backend, OwnProcesses):
+        return max(1, (os.cpu_count() or 1) // backend.count)
+    return workers or None
+
+
+def _gpu_count() -> int:
+    from carcinomap.model import gpu_count  # noqa: PLC0415 - checks need no model
+
+    return gpu_count()
+
+
+def _sees(gpu: int) -> dict[str, str]:
+    """Return the environment of a process that sees one of the accelerators that this one sees."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    names = visible.split(",") if visible else []
+    return {"CUDA_VISIBLE_DEVICES": names[gpu].strip() if gpu < len(names) else str(gpu)}

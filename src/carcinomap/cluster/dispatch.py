@@ -1,0 +1,207 @@
+"""Sends tasks to the cluster, no more at a time than it can use, and takes what comes back."""
+
+import pickle
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError, TaskCancelledError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from carcinomap.cluster.job import Job, lost
+from carcinomap.cluster.needs import machines_of, needs_on
+from carcinomap.cluster.news import News, Note, Try
+from carcinomap.cluster.node import Order, do
+from carcinomap.errors import CarcinomapError
+from carcinomap.version import __version__
+from carcinomap.work.serving import sendable, too_large
+from carcinomap.work.task import Board, Outcome, Task
+from carcinomap.work.worker_main import ENDING_SECONDS
+
+LOOK_SECONDS = 5
+"""Time between two looks at the machines: some may have come, or gone."""
+
+NEWS_SECONDS = 0.3
+"""Time between two questions for news."""
+
+WAITING = 2
+"""At least so many tasks wait at the cluster for others to end. As many as run do so where that is
+more: who starts machines on demand sees then that there is work."""
+
+
+class Dispatch:
+    """One run of tasks on the cluster that this process is connected with."""
+
+    def __init__(
+        self,
+        tasks: Iterable[Task],
+        board: Board,
+        cpus: int | None,
+        gpus: float | None,
+        memory_bytes: int | None,
+        retries: int,
+    ):
+        """See ``RayCluster``.
+
+        Raises:
+            InputError: No machine of the cluster can hold a task.
+        """
+        self._machines = machines_of(ray.nodes())
+        self._needs = needs_on(self._machines, cpus, gpus, memory_bytes)
+        self._retries = retries
+        self._memory_bytes = memory_bytes
+        self._board = board
+        self._new = iter(enumerate(tasks))
+        self._again: deque[Job] = deque()
+        self._flying: dict[Any, Job] = {}
+        self._news = News()
+        self._next_news = 0.0
+        self._room = 0
+        self._next_look = 0.0
+        self._order = Order(__version__, self._needs.gpus, memory_bytes, self._news.board)
+        # Ray is not to begin anything again by itself: it does not count as we do.
+        self._do = ray.remote(
+            num_cpus=self._needs.cpus,
+            num_gpus=self._needs.gpus,
+            memory=self._needs.memory,
+            max_retries=0,
+        )(do)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yield what becomes of each task.
+
+        Raises:
+            CarcinomapError: The cluster is lost.
+        """
+        ended: list[Outcome] = []
+        try:
+            while True:
+                more = self._send(ended)
+                yield from ended
+                ended.clear()
+                if self._flying:
+                    self._wait(ended)
+                elif not more:
+                    return
+        except RayError as error:
+            raise CarcinomapError(f"the Ray cluster is lost ({error})") from error
+
+    def _send(self, ended: list[Outcome]) -> bool:
+        """Send as many jobs as the cluster can use; return whether there may be more."""
+        self._look()
+        while len(self._flying) < self._room:
+            job = self._again.popleft() if self._again else self._taken()
+            if job is None:
+                return False
+            job.begin()
+            try:
+                pickled = pickle.dumps(job.task)
+            except Exception as fault:
+                reason = f"it cannot be sent to another machine ({sendable(fault)})"
+                self._end(job.failure(CarcinomapError(reason)), ended)
+            else:
+                self._flying[self._sent(job, pickled)] = job
+        return True
+
+    def _taken(self) -> Job | None:
+        index, task = next(self._new, (0, None))
+        return None if task is None else Job(index, task)
+
+    def _sent(self, job: Job, pickled: bytes) -> Any:
+        options: dict[str, Any] = {"name": job.task.name}
+        if job.alone:  # processes are not shared by tasks whose environments differ
+            options["runtime_env"] = {"env_vars": {"CARCINOMAP_TASK": str(job.index)}}
+        able = [machine.id for machine in self._machines if self._needs.fit(machine)]
+        others = [machine for machine in able if machine != job.shunned]
+        if job.shunned in able and others:
+            chosen = NodeAffinitySchedulingStrategy(others[job.index % len(others)], soft=True)
+            options["scheduling_strategy"] = chosen
+        return self._do.options(**options).remote(pickled, self._order, job.of)
+
+    def _look(self) -> None:
+        """Look at the cluster now and then: how much fits there?"""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + LOOK_SECONDS
+            self._machines = machines_of(ray.nodes())
+            at_once = sum(self._needs.fit(machine) for machine in self._machines)
+            self._room = at_once + max(WAITING, at_once)
+
+    def _wait(self, ended: list[Outcome]) -> None:
+        """Wait a moment for jobs to end, and see to those that have."""
+        flying = list(self._flying)
+        done, _ = ray.wait(flying, timeout=NEWS_SECONDS)
+        if done:  # and all the others that are
+            done, _ = ray.wait(flying, num_returns=len(flying), timeout=0)
+        if time.monotonic() >= self._next_news:
+            self._next_news = time.monotonic() + NEWS_SECONDS
+            self._hear(self._news.newest())
+        for reference in done:
+            self._back(reference, ended)
+
+    def _back(self, reference: Any, ended: list[Outcome]) -> None:
+        """See to a job that has come back, or never will."""
+        job = self._flying[reference]
+        try:
+            outcome = job.outcome(ray.get(reference))
+        except RayError as error:
+            self._hear(self._news.all())  # how it was lost may be among them
+            failure = self._failure(error, job)
+            if failure is None:
+                self._again.append(job)
+            else:
+                self._end(job.failure(failure), ended)
+        else:
+            self._begun(job, outcome.host)
+            self._end(outcome, ended)
+        del self._flying[reference]
+
+    def _failure(self, error: RayError, job: Job) -> CarcinomapError | None:
+        """Return what is wrong with a job for good; None where it is to be begun again."""
+        if isinstance(error, RayTaskError) and not isinstance(error, TaskCancelledError):
+            reason = str(error.cause).partition("\n")[0]
+            return CarcinomapError(
+                f"it could not be begun on its machine; is carcinomap installed there? ({reason})"
+            )
+        if job.known.too_large is not None and self._memory_bytes is not None:
+            if job.known.too_large:
+                return too_large(self._memory_bytes)
+            job.alone = True  # tasks before it may have left its process large
+            return None
+        return lost(error, job) if job.attempts > self._retries else None
+
+    def _hear(self, notes: Mapping[Try, Note]) -> None:
+        """Tell the board what is new."""
+        flying = {job.of: job for job in self._flying.values()}
+        for of, note in notes.items():
+            if job := flying.get(of):
+                if note.host is not None:
+                    job.started = time.perf_counter()
+                    self._begun(job, note.host)
+                job.known = job.known.updated(note)
+                if note.step is not None:
+                    self._board.progressed(job.index, note.step)
+
+    def _begun(self, job: Job, host: str) -> None:
+        """Tell the board that a job was begun, unless it knows."""
+        if job.known.host is None:
+            self._board.started(job.index, job.task.name, host)
+
+    def _end(self, outcome: Outcome, ended: list[Outcome]) -> None:
+        self._board.ended(outcome)
+        ended.append(outcome)
+
+    def end(self) -> None:
+        """Let tasks that run end as Ctrl-C ends them; those that take too long are killed."""
+        flying, self._flying = list(self._flying), {}
+        try:
+            for reference in flying:
+                ray.cancel(reference, force=False)
+            if flying:
+                _, flying = ray.wait(flying, num_returns=len(flying), timeout=ENDING_SECONDS)
+        finally:  # after a second Ctrl-C as well
+            for reference in flying:
+                ray.cancel(reference, force=True)
+            self._news.end()

@@ -1,0 +1,72 @@
+"""What a container or a batch system grants: limits that counting cores and memory overlooks.
+
+Linux keeps them in files (kernel documentation, "Control Group v2" and "cgroup-v1").
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+V1_NO_LIMIT = 2**62  # bytes; the old form has no word for none and writes a number above it
+
+
+@dataclass(frozen=True)
+class Granted:
+    """Limits of this process; None where there is none.
+
+    Attributes:
+        cores: Processor time, in cores.
+        memory: Bytes.
+    """
+
+    cores: float | None
+    memory: int | None
+
+
+def granted(root: Path = Path("/")) -> Granted:
+    """Read the limits of this process and of all groups around its own.
+
+    Args:
+        root: Where the files of Linux begin.
+    """
+    groups = list(_groups(root))
+    cores = [limit for group in groups if (limit := _cores(group)) is not None]
+    memory = [limit for group in groups if (limit := _memory(group)) is not None]
+    return Granted(min(cores, default=None), min(memory, default=None))
+
+
+def _groups(root: Path) -> Iterator[Path]:
+    """Yield the folders of the groups that this process is in."""
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        mount = root / "sys/fs/cgroup" / controllers
+        parts = Path(path.lstrip("/")).parts
+        # A container may see its own group as the mount's root, whatever the path says.
+        for length in range(len(parts) + 1):
+            yield mount.joinpath(*parts[:length])
+
+
+def _cores(group: Path) -> float | None:
+    """Return a group's quota of processor time."""
+    quota, _, period = _text(group / "cpu.max").partition(" ")
+    if not quota:
+        quota, period = (_text(group / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
+    if not quota.isdecimal() or not period.isdecimal():  # "max", or -1: no quota
+        return None
+    return int(quota) / int(period)
+
+
+def _memory(group: Path) -> int | None:
+    """Return a group's limit of memory in bytes."""
+    for name in ("memory.max", "memory.limit_in_bytes"):
+        text = _text(group / name)
+        if text.isdecimal() and int(text) < V1_NO_LIMIT:
+            return int(text)
+    return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

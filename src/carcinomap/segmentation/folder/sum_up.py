@@ -1,0 +1,74 @@
+"""Write all that a folder of maps says of itself, at the end of a run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from carcinomap.errors import CarcinomapError
+from carcinomap.segmentation.folder import failures, gallery, manifest, summary
+from carcinomap.segmentation.folder.manifest import Run
+from carcinomap.segmentation.results.elsewhere import mirrored
+from carcinomap.storage import AnyPath, is_remote
+
+
+def sum_up(output: AnyPath, run: Run, part: str, overwrite: bool) -> tuple[str, ...]:
+    """Write the run's record and its failures, and the table and the page of all maps there.
+
+    Nothing is lost with them: the maps are there, and the next run writes all anew. There is no
+    page on remote storage, where the pictures are not looked at.
+
+    Args:
+        output: The folder of the maps.
+        run: The run that ends.
+        part: What tells its own files from those of other parts of the work; often empty.
+        overwrite: Replace files of these names that carcinomap did not write.
+
+    Returns:
+        What could not be written, and why.
+    """
+    if isinstance(output, Path) and not output.is_dir() and len(run.slides) < 2:
+        return ()  # one slide that cannot be mapped is told by its error
+    try:
+        with mirrored(output) as folder:
+            return _write_all(folder, run, part, overwrite, not is_remote(output))
+    except (CarcinomapError, OSError) as error:
+        return (f"{output}: could not be summed up ({error})",)
+
+
+def _write_all(
+    folder: Path, run: Run, part: str, overwrite: bool, with_page: bool
+) -> tuple[str, ...]:
+    notes: list[str] = []
+
+    def put(name: str, start: bytes, write: Callable[[Path], None]) -> None:
+        path = folder / name
+        try:
+            if overwrite or _begins(path, start):
+                write(path)
+            else:
+                notes.append(f"{path}: left as it is, since carcinomap did not write it")
+        except OSError as error:
+            notes.append(f"{path}: could not be written ({error.strerror or error})")
+
+    put(f"{manifest.NAME}{part}.json", manifest.START, lambda p: manifest.write_manifest(run, p))
+    put(
+        f"{failures.NAME}{part}.csv",
+        failures.START,
+        lambda path: failures.write_failures(run.slides, path),
+    )
+    try:
+        found = summary.summarise(folder, run.slides)
+    except OSError as error:
+        return (*notes, f"{folder}: could not be summed up ({error.strerror or error})")
+    if found.maps:
+        put(summary.SUMMARY, summary.START, lambda path: summary.write_summary(found, path))
+    if found.maps and with_page:
+        put(gallery.GALLERY, gallery.START, lambda path: gallery.write_gallery(found, path))
+    return tuple(notes)
+
+
+def _begins(path: Path, start: bytes) -> bool:
+    """Say whether a file begins as ours do, or is not there yet."""
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        return file.read(len(start)) == start

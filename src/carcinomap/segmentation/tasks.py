@@ -1,0 +1,68 @@
+"""Mapping one slide of many, as a piece of work for any process."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from carcinomap.segmentation.asked import Asked
+from carcinomap.segmentation.mapping.interest import read_interest
+from carcinomap.segmentation.models import Executor
+from carcinomap.segmentation.one_slide import segment_slide
+from carcinomap.segmentation.results.elsewhere import delivered
+from carcinomap.segmentation.results.outputs import Outputs
+from carcinomap.segmentation.settings import SegmentationSettings
+from carcinomap.slide import open_slide, quickhash
+from carcinomap.storage import AnyPath
+
+
+@dataclass(frozen=True)
+class Order:
+    """How every slide is to be mapped.
+
+    Attributes:
+        executor: With what.
+        output: Folder of the results.
+        settings: How.
+        roi: An annotation file, or a folder with one for each slide; None maps all tissue.
+        overwrite: Replace what is there.
+    """
+
+    executor: Executor
+    output: AnyPath
+    settings: SegmentationSettings
+    roi: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What is told of a slide that was mapped; the rest is in its files.
+
+    Attributes:
+        skipped: The result had been there before.
+        resumed: A part of it had been.
+        quickhash: OpenSlide's, where it reads the slide.
+    """
+
+    skipped: bool
+    resumed: bool = False
+    quickhash: str | None = None
+
+
+def map_asked(asked: Asked, order: Order) -> Mapped:
+    """Map one slide.
+
+    Raises:
+        CannotBeginError: Not one slide can be mapped.
+        CarcinomapError: See ``segment_slide``.
+    """
+    runtime, models = order.executor.open()
+    with delivered(order.output, asked.name) as folder:
+        resumed = Outputs(folder, asked.name).partial.exists()
+        with open_slide(asked.path, asked.mpp) as slide:
+            regions = None if order.roi is None else read_interest(order.roi, slide)
+            result = segment_slide(
+                slide, runtime, models, folder, order.settings, order.overwrite, regions
+            )
+    if result.skipped:
+        return Mapped(skipped=True)
+    return Mapped(skipped=False, resumed=resumed, quickhash=quickhash(asked.path))

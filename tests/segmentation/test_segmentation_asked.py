@@ -1,0 +1,65 @@
+"""Which slides a user means."""
+
+import io
+
+import pytest
+
+from carcinomap.errors import InputError
+from carcinomap.segmentation.asked import Asked, SlideList
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with three files that are called slides."""
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.svs").write_bytes(b"never opened")
+    return tmp_path
+
+
+def test_files_folders_and_patterns(folder):
+    found = SlideList.of([folder / "b.svs", str(folder / "*.svs"), folder / "d.svs"])
+    assert [one.name for one in found.slides] == ["b", "a", "b", "c"]
+    ((path, error),) = found.missing
+    assert path == folder / "d.svs"
+    assert "no such slide" in str(error)
+
+
+def test_a_table_with_its_own_mpp(folder):
+    table = folder / "batch.csv"
+    table.write_text("slide,mpp,annotation\na,0.5,\ngone.svs,,\nc.svs,,none.xml\nb,x,\n")
+    found = SlideList.of(table)
+    assert found.slides == (Asked(folder / "a.svs", 0.5), Asked(folder / "c.svs"))
+    told = " ".join(str(error) for _, error in found.missing)
+    assert "no such slide: gone.svs" in told
+    assert "mpp 'x'" in told
+    assert "none.xml" not in told  # what is mapped needs no annotation
+    assert {one.mpp for one in SlideList.of(table, 0.25).slides} == {0.25}
+
+
+def test_a_table_that_names_two_slides_alike(folder):
+    (folder / "other").mkdir()
+    (folder / "other" / "a.svs").touch()
+    (folder / "batch.csv").write_text("slide\na.svs\nother/a.svs\n")
+    found = SlideList.of(folder / "batch.csv")
+    assert len(found.slides) == 1
+    assert "second slide of this name" in str(found.missing[0][1])
+
+
+def test_a_list_on_standard_input(folder, monkeypatch):
+    monkeypatch.setattr(
+        "sys.stdin", io.StringIO(f"{folder / 'c.svs'}\n\n  {folder / '[ab].svs'}\n")
+    )
+    found = SlideList.of("-")
+    assert [one.name for one in found.slides] == ["c"]
+    assert "no such slide" in str(found.missing[0][1])  # only * and ? make a pattern
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [(["x/a", "y/a"], "two slides"), (["run"], "rename"), (["run-2-of-3"], "rename")],
+)
+def test_names_that_results_cannot_have(tmp_path, names, said):
+    slides = SlideList(tuple(Asked(tmp_path / f"{name}.svs") for name in names))
+    with pytest.raises(InputError, match=said):
+        slides.check_names()
+    SlideList((Asked(tmp_path / "run-2.svs"), Asked(tmp_path / "rerun.svs"))).check_names()

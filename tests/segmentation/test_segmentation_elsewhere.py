@@ -1,0 +1,132 @@
+"""Results on S3-compatible storage: the same bytes as on a disk, and nothing left here."""
+
+import csv
+import io
+import json
+
+import pytest
+from segmentation_fakes import FakeRuntime, by_position, model
+
+from carcinomap.errors import CarcinomapError
+from carcinomap.segmentation import SegmentationSettings, segment_slides
+from carcinomap.segmentation.results import elsewhere
+from carcinomap.segmentation.results.elsewhere import working_folder
+from carcinomap.slide import find_slides
+from carcinomap.storage import as_path
+
+SETTINGS = SegmentationSettings(tile=512, overlap=64, probabilities=True)
+OUTPUT = "s3://slides/maps"
+
+
+def segmented(slides, output, **options):
+    runtime = FakeRuntime(by_position, mpp=4.0)
+    return segment_slides(slides, runtime, model(), output, SETTINGS, **options)
+
+
+def stored(bucket, prefix="maps/"):
+    """Return what is in the bucket, by key without the prefix."""
+    listed = bucket.client.list_objects_v2(Bucket=bucket.name, Prefix=prefix).get("Contents", [])
+    return {
+        one["Key"].removeprefix(prefix): bucket.client.get_object(
+            Bucket=bucket.name, Key=one["Key"]
+        )["Body"].read()
+        for one in listed
+    }
+
+
+def on_disk(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+
+def test_the_same_files_as_on_a_disk(bucket, made_slides, tmp_path):
+    broken = tmp_path / "broken.svs"
+    broken.write_text("no slide")
+    slides = [*find_slides(made_slides)[:2], broken]
+    segmented(slides, tmp_path / "maps")
+    result = segmented(slides, OUTPUT)
+    assert [path for path, _ in result.failures] == [broken]
+    expected, found = on_disk(tmp_path / "maps"), stored(bucket)
+    changing = {"run.json", "summary.csv", "failures.csv"}  # they tell times
+    assert found.keys() == expected.keys() - {"index.html"}
+    assert any(name.startswith("slide-01.probabilities.ome.zarr/0/") for name in found)
+    for name in found.keys() - changing:
+        assert found[name] == expected[name], name
+    rows = csv.DictReader(io.StringIO(found["summary.csv"].decode()))
+    assert [row["status"] for row in rows] == ["failed", "done", "done"]
+    assert json.loads(found["run.json"])["counts"] == {"done": 2, "failed": 1}
+    first = result.done[0]
+    assert str(first.class_map) == f"{OUTPUT}/slide-01.ome.tif"
+    assert first.record == json.loads(expected["slide-01.json"])
+    assert not on_disk(working_folder(as_path(OUTPUT)))
+
+
+def test_what_is_there_is_passed_over(bucket, made_slides):
+    slides = find_slides(made_slides)[:2]
+    segmented(slides[:1], OUTPUT)
+    before = stored(bucket)
+    result = segmented(slides, OUTPUT)
+    assert [one.skipped for one in result.done] == [True, False]
+    after = stored(bucket)
+    assert {name: after[name] for name in before if name.startswith("slide-01")} == {
+        name: content for name, content in before.items() if name.startswith("slide-01")
+    }
+    earlier, later = (json.loads(files["run.json"])["slides"][0] for files in (before, after))
+    assert (later["status"], later["seconds"]) == ("was there", earlier["seconds"])
+    # Of other settings, it is refused; and replaced when asked to.
+    other = SETTINGS.model_copy(update={"overlap": 32})
+    runtime = FakeRuntime(by_position, mpp=4.0)
+    refused = segment_slides(slides[:1], runtime, model(), OUTPUT, other)
+    assert "differs in its settings" in str(refused.failures[0][1])
+    assert stored(bucket)["slide-01.json"] == before["slide-01.json"]
+    replaced = segment_slides(slides[:1], runtime, model(), OUTPUT, other, overwrite=True)
+    assert not replaced.failures
+    assert replaced.done[0].record["settings"]["overlap"] == 32
+
+
+def test_a_stopped_slide_goes_on(bucket, made_slides, monkeypatch, tmp_path):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    slides = find_slides(made_slides)[:1]
+    with monkeypatch.context() as patch:
+        patch.setattr("carcinomap.segmentation.results.whole.write_class_map", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            segmented(slides, OUTPUT)
+    assert list(stored(bucket)) == ["run.json"]
+    assert (working_folder(as_path(OUTPUT)) / "slide-01.partial" / "journal").exists()
+    segmented(slides, OUTPUT)
+    assert json.loads(stored(bucket)["run.json"])["slides"][0]["resumed"]
+    segmented(slides, tmp_path / "maps")
+    assert stored(bucket)["slide-01.ome.tif"] == (tmp_path / "maps/slide-01.ome.tif").read_bytes()
+
+
+def test_an_upload_that_fails_leaves_no_record_and_is_made_good(bucket, made_slides, monkeypatch):
+    whole = elsewhere.upload
+
+    def fails_at_pictures(file, to):
+        if file.suffix == ".png":
+            raise CarcinomapError(f"{to}: its server cannot be reached")
+        whole(file, to)
+
+    slides = find_slides(made_slides)[:1]
+    with monkeypatch.context() as patch:
+        patch.setattr(elsewhere, "upload", fails_at_pictures)
+        result = segmented(slides, OUTPUT)
+    assert "cannot be reached" in str(result.failures[0][1])
+    assert "slide-01.json" not in stored(bucket)
+    assert [one.name for one in segmented(slides, OUTPUT).done] == ["slide-01"]
+    assert {"slide-01.json", "slide-01.png"} <= stored(bucket).keys()
+
+
+def test_storage_that_is_not_there(other_aws, made_slides):
+    other_aws.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    result = segmented(find_slides(made_slides)[:1], "s3://nowhere/maps")
+    assert "s3://nowhere/maps" in str(result.failures[0][1])
+    assert any("could not be summed up" in note for note in result.notes)

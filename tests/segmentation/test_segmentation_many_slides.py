@@ -1,0 +1,139 @@
+"""What is written of a run: ``run.json``, ``failures.csv``, and both of a part of the work."""
+
+import csv
+import json
+import os
+
+import numpy as np
+import pytest
+from segmentation_fakes import FakeRuntime, by_position, model
+
+from carcinomap.segmentation import SegmentationSettings, segment_slides
+from carcinomap.segmentation.asked import Asked, SlideList
+from carcinomap.segmentation.many_slides import _segment_all
+from carcinomap.segmentation.models import CannotBeginError, Opened
+from carcinomap.segmentation.tasks import Order
+from carcinomap.slide import find_slides, quickhash
+from carcinomap.work import Shard
+
+SETTINGS = SegmentationSettings(tile=512, overlap=64)
+
+
+def order(output, executor=None):
+    return Order(executor or Opened(FakeRuntime(by_position, mpp=4.0), [model()]), output, SETTINGS)
+
+
+def segmented(slides, output, shard=None, executor=None):
+    asked = SlideList(tuple(map(Asked, slides)))
+    return _segment_all(asked, order(output, executor), [model()], {"device": "cpu"}, shard)
+
+
+def failures(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
+@pytest.fixture
+def slides(made_slides, tmp_path):
+    """Return two slides and, between them, a file that is none."""
+    broken = tmp_path / "slides" / "=broken.svs"
+    broken.parent.mkdir()
+    broken.write_text("no slide")
+    first, second = find_slides(made_slides)[:2]
+    return [first, broken, second]
+
+
+def test_the_record_is_enough_to_repeat_the_run(slides, tmp_path):
+    output = tmp_path / "maps"
+    result = segmented(slides, output)
+    assert [one.name for one in result.done] == ["slide-01", "slide-02"]
+    assert [path for path, _ in result.failures] == [slides[1]]
+    record = json.loads((output / "run.json").read_text())
+    assert record["settings"]["tile"] == 512
+    assert record["options"] == {"device": "cpu", "shard": None, "backend": None}
+    assert record["model"]["sha256"] == model().fingerprint
+    assert record["packages"]["numpy"] == np.__version__
+    assert record["counts"] == {"done": 2, "failed": 1}
+    first, broken, _ = record["slides"]
+    assert (first["name"], first["status"], first["attempts"]) == ("slide-01", "done", 1)
+    assert first["slide"] == str(slides[0])
+    assert first["quickhash"] == quickhash(slides[0]) is not None
+    assert first["seconds"] > 0
+    assert (broken["status"], broken["quickhash"]) == ("failed", None)
+    assert "not a slide" in broken["reason"]
+    (row,) = failures(output / "failures.csv").values()
+    assert row["name"] == "'=broken"  # no spreadsheet computes it
+    assert (row["slide"], row["reason"]) == (str(slides[1]), " ".join(broken["reason"].split()))
+
+
+def test_the_same_again_does_what_is_missing_and_forgets_nothing(slides, tmp_path):
+    output = tmp_path / "maps"
+    segmented(slides, output)
+    before = json.loads((output / "run.json").read_text())["slides"]
+    slides[1].write_bytes(slides[0].read_bytes())
+    result = segmented(slides, output)
+    assert [one.skipped for one in result.done] == [True, False, True]
+    assert not (output / "failures.csv").exists()
+    after = json.loads((output / "run.json").read_text())["slides"]
+    assert [one["status"] for one in after] == ["was there", "done", "was there"]
+    assert after[0]["seconds"] == before[0]["seconds"]
+    assert after[0]["quickhash"] == before[0]["quickhash"]
+
+
+def test_parts_of_the_work_share_a_folder(slides, tmp_path):
+    output = tmp_path / "maps"
+    for number in (1, 2):
+        segmented(slides, output, Shard(number, 2))
+    assert not (output / "failures-1-of-2.csv").exists()
+    assert list(failures(output / "failures-2-of-2.csv")) == ["'=broken"]
+    counts = [
+        json.loads((output / f"run-{number}-of-2.json").read_text())["counts"] for number in (1, 2)
+    ]
+    assert counts == [{"done": 2}, {"failed": 1}]
+    # Whichever part ends last, the table knows what failed in the others, until it is mapped.
+    segmented(slides, output, Shard(1, 2))
+    assert failures(output / "summary.csv")["'=broken"]["status"] == "failed"
+    slides[1].write_bytes(slides[0].read_bytes())
+    segment_slides(slides, FakeRuntime(by_position, mpp=4.0), model(), output, SETTINGS)
+    newer = (output / "failures-2-of-2.csv").stat().st_mtime + 10
+    os.utime(output / "=broken.json", (newer, newer))
+    segmented(slides, output, Shard(1, 2))
+    assert failures(output / "summary.csv")["'=broken"]["status"] == "done"
+
+
+def test_files_of_others_stay(slides, tmp_path):
+    for name in ("run.json", "failures.csv"):
+        (tmp_path / name).write_text("mine")
+    result = segmented(slides, tmp_path)
+    assert [note.split(":")[0] for note in result.notes] == [
+        str(tmp_path / "run.json"),
+        str(tmp_path / "failures.csv"),
+    ]
+    assert (tmp_path / "run.json").read_text() == "mine"
+
+
+def test_what_stops_every_slide_is_told_once(slides, tmp_path):
+    class Nothing:
+        opened = 0
+
+        def open(self):
+            self.opened += 1
+            raise CannotBeginError("no such device")
+
+    executor = Nothing()
+    with pytest.raises(CannotBeginError, match="no such device"):
+        segmented(slides, tmp_path / "maps", executor=executor)
+    assert executor.opened == 1
+
+
+def test_ctrl_c_leaves_a_record(slides, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    output = tmp_path / "maps"
+    segmented(slides[:1], output)
+    monkeypatch.setattr("carcinomap.segmentation.one_slide.map_slide", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        segmented([slides[0], slides[2]], output)
+    record = json.loads((output / "run.json").read_text())
+    assert [one["status"] for one in record["slides"]] == ["was there", "not done"]

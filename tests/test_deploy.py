@@ -1,0 +1,194 @@
+"""The files to copy: they parse, use options that exist, and do what their comments say."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer.main
+import yaml
+
+from carcinomap.cli.main import app
+
+ROOT = Path(__file__).resolve().parent.parent
+DEPLOY = ROOT / "deploy"
+SCRIPTS = sorted(DEPLOY.glob("*.sh"))
+TINY = ["--architecture", "unet", "--patch", "64", "--batch", "2", "--precision", "32"]
+TINY += ["--steps", "2", "--validation-patches", "4", "--no-pretrained", "--workers", "0"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_options_of_carcinomap_exist(script):
+    commands = typer.main.get_command(app).commands
+    text = re.sub(r"#.*", "", script.read_text()).replace("\\\n", " ")
+    calls = re.findall(r"carcinomap (segment|train) ([^&|;\n]*)", text)
+    assert calls
+    for name, arguments in calls:
+        options = set(re.findall(r"--[a-z-]+", arguments))
+        assert options
+        assert options <= {option for one in commands[name].params for option in one.opts}
+
+
+# Stand-ins for SLURM's commands that note how they were called. The step of `srun` ends with the
+# code in the file `ends`, as soon as that is there; `scancel` writes the file `cancels` to it.
+SLURM = {
+    "srun": 'until [ -e ends ]; do sleep 0.05; done; exit "$(cat ends)"',
+    "scancel": "[ ! -e cancels ] || mv cancels ends",
+    "scontrol": 'case $1 in show) printf "node7\\nnode8\\n" ;; esac',
+}
+ENVIRONMENT = {
+    "SLURM_JOB_ID": "40",
+    "SLURM_ARRAY_JOB_ID": "38",
+    "SLURM_ARRAY_TASK_ID": "2",
+    "SLURM_ARRAY_TASK_COUNT": "5",
+    "SLURM_CPUS_PER_TASK": "3",
+    "SLURM_CPUS_ON_NODE": "8",
+    "SLURM_NNODES": "2",
+    "SLURM_NTASKS_PER_NODE": "4",
+    "SLURM_JOB_NODELIST": "node[7-8]",
+}
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Return a function that starts a script as SLURM would; what it calls is in `calls`."""
+    for name, does in SLURM.items():
+        command = tmp_path / name
+        command.write_text(f'#!/bin/bash\necho "{name} $*" >>calls\n{does}\n')
+        command.chmod(0o755)
+    started = []
+
+    def start(script, *arguments, **variables):
+        path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, **ENVIRONMENT, **variables, "PATH": path}
+        command = ["bash", DEPLOY / script, *arguments]
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, start_new_session=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        process.wait()
+
+
+def until(path, text):
+    """Wait until a file has a text."""
+    for _ in range(600):
+        if path.exists() and text in path.read_text():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{text!r} is not in {path.name}")
+
+
+def ends_with(process, folder, code):
+    """Let the step end, and the job with it."""
+    (folder / "ends.new").write_text(str(code))
+    (folder / "ends.new").rename(folder / "ends")
+    assert process.wait(30) == code
+    return (folder / "calls").read_text()
+
+
+def test_a_task_of_an_array_takes_its_share(job, tmp_path):
+    calls = ends_with(job("slurm-segment.sh", "my slides", "--model", "m"), tmp_path, 1)
+    assert "carcinomap segment my slides --model m --shard 3/5 --processes 1 --workers 3" in calls
+    assert "requeue" not in calls  # slides that failed would fail again
+
+
+def test_a_training_goes_on_where_there_is_something_to_go_on_with(job, tmp_path):
+    calls = ends_with(job("slurm-train.sh", "slides", "run", "--batch", "8"), tmp_path, 0)
+    asked = "carcinomap train slides --output run --batch 8"
+    assert f"{asked} --nodes 2 --devices 4" in calls
+    calls = ends_with(job("slurm-train.sh", "slides", "run", SLURM_RESTART_COUNT="1"), tmp_path, 0)
+    assert "--output run --overwrite --nodes" in calls
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / "checkpoints" / "last.ckpt").touch()
+    calls = ends_with(job("slurm-train.sh", "slides", "run"), tmp_path, 0)
+    assert "--output run --resume --nodes" in calls
+
+
+def test_a_training_without_a_folder_says_what_is_missing(tmp_path):
+    command = ["bash", DEPLOY / "slurm-train.sh", "slides"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert "the folder of the run" in result.stderr
+
+
+def test_ray_starts_on_the_first_machine(job, tmp_path):
+    calls = ends_with(job("slurm-ray.sh", "slides", "--output", "maps"), tmp_path, 0)
+    assert "ray symmetric-run --address node7:6379 --min-nodes 2 -- carcinomap segment" in calls
+    assert "slides --output maps --cluster auto" in calls
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(("code", "turn"), [(130, None), (137, "3"), (0, None), (130, "50")])
+def test_what_nears_its_time_limit_goes_back_into_the_queue(job, tmp_path, script, code, turn):
+    restarts = {} if turn is None else {"SLURM_RESTART_COUNT": turn}
+    process = job(script.name, "slides", "run", **restarts)
+    until(tmp_path / "calls", "srun ")
+    (tmp_path / "cancels").write_text(str(code))
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(30) == code
+    mine = "38_2" if script.name == "slurm-segment.sh" else "40"
+    calls = (tmp_path / "calls").read_text()
+    assert f"scancel --signal=TERM {mine}\n" in calls
+    again = code != 0 and turn != "50"
+    assert (f"scontrol requeue {mine}\n" in calls) == again
+
+
+def test_rays_own_check_accepts_the_cluster():
+    pytest.importorskip("ray")
+    from ray.autoscaler._private.util import prepare_config, validate_config  # noqa: PLC0415
+
+    described = yaml.safe_load((DEPLOY / "ray-cluster.yaml").read_text())
+    config = prepare_config(described)
+    validate_config(config)
+    assert config["max_workers"] == len(described["provider"]["worker_ips"])
+
+
+def test_the_image_is_made_of_what_is_there():
+    text = (DEPLOY / "Dockerfile").read_text()
+    for sources in re.findall(r"^COPY (.+) \S+$", text, flags=re.MULTILINE):
+        assert all((ROOT / source).exists() for source in sources.split())
+        passed = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+        assert {f"!{source}" for source in sources.split()} <= set(passed)
+    (extras,) = re.findall(r"'\.\[(.+)\]'", text)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(extras.split(",")) <= set(project["optional-dependencies"])
+
+
+@pytest.fixture(scope="module")
+def machines():
+    """Return the address of a Ray cluster of two nodes."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster  # noqa: PLC0415 - Ray is optional
+
+    node = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80 * 2**20}
+    head = {**node, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster.add_node(**node)
+    yield cluster.address
+    cluster.shutdown()
+
+
+def test_training_on_two_machines_of_a_ray_cluster(machines, made_slides, tmp_path):
+    script = [sys.executable, DEPLOY / "train_on_ray.py", "--address", machines, "--cpu"]
+    script += ["--nodes", "2", "--", made_slides, "--output", "run"]
+    call = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 300}
+    result = subprocess.run([*script, *TINY], check=False, **call)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "machine 1: run/model.safetensors" in result.stdout
+    assert (tmp_path / "run" / "model.safetensors").is_file()
+    assert "nodes: 2" in (tmp_path / "run" / "settings.yaml").read_text()
+    # The first process refuses; the second, which waits for it, is ended.
+    again = subprocess.run([*script, *TINY], check=False, **call)
+    assert again.returncode == 2
+    assert "machine 1: error: run: there is a training run already" in again.stdout
