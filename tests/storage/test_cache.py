@@ -141,6 +141,14 @@ def test_what_a_killed_process_left_is_removed(bucket, cache):
     assert len(list(cache.glob("*/a.ndpi"))) == 1
 
 
+def test_what_a_killed_process_left_takes_no_room(bucket, small):
+    paths = [as_path(bucket.put(CONTENT * 2, f"{name}.ndpi")) for name in "ab"]
+    entry = local_copy(paths[0]).parent
+    entry.rename(entry.with_suffix(".partial"))
+    local_copy(paths[1])
+    assert kept(small) == ["b.ndpi"]
+
+
 def test_a_stopped_download_leaves_nothing(bucket, cache):
     def stop(step):
         if step.done:

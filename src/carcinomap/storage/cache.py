@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 from upath import UPath
 
@@ -88,7 +88,7 @@ def open_copy(path: AnyPath, what: str = "file") -> LocalCopy:
     key = hashlib.sha256(f"{path}\n{signs_of(known)}".encode()).hexdigest()[:32]
     with _full_disk_told(path):
         entry = _folder() / key
-        with FileLock(f"{entry}.lock"):  # one process downloads, the others wait
+        with FileLock(_lock_of(entry)):  # one process downloads, the others wait
             if not entry.is_dir():
                 _fetch(path, known.get("size"), entry)
             os.utime(entry)
@@ -151,6 +151,8 @@ def _make_room(path: UPath, size: int, folder: Path) -> None:
             f"{path}: {size / GB:.3g} GB, and local copies may take {bound / GB:.3g} GB; allow "
             "more with the environment variable CARCINOMAP_CACHE_GB"
         )
+    for partial in folder.glob("*.partial"):
+        _remove(partial)  # of a process that was killed; one that goes on is at it
     sizes = {entry: _size(entry) for entry in folder.iterdir() if entry.is_dir()}
     oldest = sorted((entry for entry in sizes if not entry.suffix), key=_used)
     while True:
@@ -171,21 +173,25 @@ def _make_room(path: UPath, size: int, folder: Path) -> None:
 
 
 def _remove(entry: Path) -> bool:
-    """Remove a copy, unless a process has it open; say whether it is gone."""
+    """Remove a copy, unless a process is at it or has it open; say whether it is gone."""
     try:
-        lock = os.open(entry, os.O_RDONLY)
-    except OSError:
-        return True
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        gone = entry.with_suffix(".gone")
-        entry.replace(gone)
-        shutil.rmtree(gone, ignore_errors=True)
-    except BlockingIOError:
+        with FileLock(_lock_of(entry), timeout=0):
+            lock = os.open(entry, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(entry)
+            finally:
+                os.close(lock)
+    except (Timeout, BlockingIOError):
         return False
-    finally:
-        os.close(lock)
+    except FileNotFoundError:  # another process was quicker
+        return True
     return True
+
+
+def _lock_of(entry: Path) -> Path:
+    """Return the file that a process locks which makes or removes an entry, whole or partial."""
+    return entry.with_suffix(".lock")
 
 
 def _size(entry: Path) -> int:
