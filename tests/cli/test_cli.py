@@ -8,27 +8,16 @@ import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from as_typed import call
 
-from carcinomap.cli.main import app
 from carcinomap.version import __version__
 
-TINY = ["--architecture", "unet", "--patch", "64", "--batch", "2"]
-TINY += ["--steps", "2", "--validation-patches", "4", "--no-pretrained", "--workers", "0"]
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
-def call(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
 @pytest.fixture(scope="module")
-def model(made_slides, tmp_path_factory):
-    run = tmp_path_factory.mktemp("run") / "first"
-    result = call("train", made_slides, "--output", run, *TINY)
-    assert result.exit_code == 0, result.output
-    assert "best validation mean IoU" in result.stdout
-    return run / "model.safetensors"
+def model(models):
+    return models[0]
 
 
 @pytest.fixture(scope="module")

@@ -4,17 +4,12 @@ import shutil
 import numpy as np
 import pytest
 import tifffile
-from typer.testing import CliRunner
+from as_typed import call
 
 from carcinomap.annotation import ClassScheme, read_annotations
-from carcinomap.cli.main import app
 
 SCHEME = ClassScheme.default()
 FORMATS = ["xml", "asap.xml", "geojson", "json"]
-
-
-def call(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

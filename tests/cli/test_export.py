@@ -2,29 +2,14 @@ import json
 
 import numpy as np
 import tifffile
-from typer.testing import CliRunner
+from as_typed import call, narrow_model
 
-from carcinomap.annotation import ClassScheme
-from carcinomap.cli.main import app
-from carcinomap.model import Model, ModelSpec, build_network, save_model
+from carcinomap.model import save_model
 from carcinomap.model.openvino_runtime import OpenVinoRuntime
 
 
-def call(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
 def saved(path):
-    network = build_network("atrous-resnet", classes=4, width=1 / 16)
-    spec = ModelSpec(
-        architecture=network.architecture,
-        kwargs=network.kwargs,
-        classes=ClassScheme.default(),
-        views=network.views(2.0, 128),
-        stride=network.stride,
-        preprocessing=network.preprocessing,
-    )
-    save_model(Model(spec, network.module.eval()), path)
+    save_model(narrow_model(2.0, 128), path)
     return path
 
 

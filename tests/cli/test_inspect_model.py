@@ -2,33 +2,21 @@ import json
 from dataclasses import replace
 
 import pytest
-from typer.testing import CliRunner
+from as_typed import call, narrow_model
 
-from carcinomap.annotation import ClassScheme
-from carcinomap.cli.main import app
-from carcinomap.model import Model, ModelSpec, build_network, save_model
+from carcinomap.model import save_model
 
 STEERING = "\x1b[2J[/bold][red]p1\x07"
 
 
-def call(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
 @pytest.fixture(scope="module")
 def model():
-    network = build_network("atrous-resnet", classes=4, width=1 / 16)
-    spec = ModelSpec(
-        architecture=network.architecture,
-        kwargs=network.kwargs,
-        classes=ClassScheme.default(),
-        views=network.views(1.0, 64),
-        stride=network.stride,
-        preprocessing=network.preprocessing,
+    return narrow_model(
+        1.0,
+        64,
         training={"patients": {"train": ["p1"]}, "settings": {"batch": 8, "rotation": 33.0}},
         scores={"mean_iou": 0.5, "iou": {"normal": 0.75}},
     )
-    return Model(spec, network.module.eval())
 
 
 def test_inspect_prints_the_card(model, tmp_path):

@@ -6,17 +6,8 @@ import shutil
 import numpy as np
 import pytest
 import tifffile
+from as_typed import TINY, call
 from PIL import Image
-from typer.testing import CliRunner
-
-from carcinomap.cli.main import app
-
-TINY = ["--architecture", "unet", "--patch", "64", "--batch", "2"]
-TINY += ["--steps", "1", "--validation-patches", "2", "--no-pretrained", "--workers", "0"]
-
-
-def call(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")

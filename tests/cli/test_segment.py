@@ -4,28 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from as_typed import TINY, call
 
-from carcinomap.cli.main import app
 from carcinomap.segmentation import NOT_MAPPED, ClassMap
 from carcinomap.slide import open_slide
-
-TINY = ["--architecture", "unet", "--patch", "64", "--batch", "2"]
-TINY += ["--steps", "2", "--validation-patches", "4", "--no-pretrained", "--workers", "0"]
-
-
-def call(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-@pytest.fixture(scope="module")
-def models(made_slides, tmp_path_factory):
-    """Return two models that differ in their seed."""
-    folder = tmp_path_factory.mktemp("runs")
-    for seed in ("1", "2"):
-        result = call("train", made_slides, "--output", folder / seed, "--seed", seed, *TINY)
-        assert result.exit_code == 0, result.output
-    return [folder / seed / "model.safetensors" for seed in ("1", "2")]
 
 
 @pytest.fixture

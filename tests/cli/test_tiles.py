@@ -3,18 +3,10 @@
 import json
 from pathlib import Path
 
+from as_typed import TINY, call
 from PIL import Image
-from typer.testing import CliRunner, Result
-
-from carcinomap.cli.main import app
 
 SMALL = ["--size", "500", "--mpp", "1"]
-TINY = ["--architecture", "unet", "--patch", "64", "--batch", "2"]
-TINY += ["--steps", "2", "--validation-patches", "2", "--no-pretrained", "--workers", "0"]
-
-
-def call(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def test_tiles_are_written_and_trained_on(made_slides: Path, tmp_path: Path) -> None:

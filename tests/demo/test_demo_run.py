@@ -9,7 +9,7 @@ from carcinomap.errors import InputError
 
 def test_whole_path_on_small_slides(tmp_path):
     output = tmp_path / "demo"
-    result = run_demo(output, DemoSettings(slides=2, size=1280, steps=2, workers=0))
+    result = run_demo(output, DemoSettings(slides=2, size=1280, steps=1, workers=0))
     assert list(output.rglob("scores.json")) == [output / "scores.json"]
     assert result.report == output / "report.html"
     assert result.overview.is_file()

@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from small_training import SMALL
 
 from carcinomap.cohort import Cohort, read_cohort
 from carcinomap.errors import CarcinomapError, InputError
@@ -15,27 +16,13 @@ from carcinomap.training import TrainingSettings, train
 from carcinomap.training.data import prepare
 from carcinomap.training.loop import length
 
-TINY = {
-    "architecture": "unet",
-    "patch": 64,
-    "batch": 2,
-    "validation_patches": 4,
-    "pretrained": False,
-    "workers": 0,
-}
-
-
-@pytest.fixture(scope="module")
-def cohort(made_slides):
-    return read_cohort(made_slides)
-
 
 def weights(path):
     return load_model(path).network.state_dict()
 
 
 def test_run_leaves_a_model_and_how_it_came_about(cohort, tmp_path):
-    result = train(cohort, tmp_path, TrainingSettings(**TINY, steps=4, validate_every=2))
+    result = train(cohort, tmp_path, TrainingSettings(**SMALL, steps=4, validate_every=2))
     spec = load_model(result.model).spec
     assert result.steps == 4
     assert spec.classes.names == ("normal", "benign", "in situ", "invasive")
@@ -56,7 +43,7 @@ def test_run_leaves_a_model_and_how_it_came_about(cohort, tmp_path):
 
 def test_a_context_network_learns_from_two_views(cohort, tmp_path):
     wide = {"architecture": "context-unet", "patch": 128, "context": 2}
-    settings = TrainingSettings(**{**TINY, **wide}, steps=2, validate_every=1)
+    settings = TrainingSettings(**{**SMALL, **wide}, steps=2, validate_every=1)
     model = load_model(train(cohort, tmp_path, settings).model)
     assert [(view.mpp, view.size) for view in model.spec.views] == [(1.0, 128), (2.0, 128)]
     tile, wide = (np.full((1, 128, 128, 3), value, np.uint8) for value in (200, 160))
@@ -66,14 +53,14 @@ def test_a_context_network_learns_from_two_views(cohort, tmp_path):
 
 def test_a_patch_that_does_not_fit_the_network_is_refused(cohort, tmp_path):
     wide = {"architecture": "context-unet", "patch": 192}
-    settings = TrainingSettings(**{**TINY, **wide}, steps=1)
+    settings = TrainingSettings(**{**SMALL, **wide}, steps=1)
     with pytest.raises(InputError, match="multiple of 128"):
         train(cohort, tmp_path, settings)
     assert not list(tmp_path.iterdir())
 
 
 def test_same_run_same_bytes(cohort, tmp_path):
-    settings = TrainingSettings(**TINY, steps=3, validate_every=3)
+    settings = TrainingSettings(**SMALL, steps=3, validate_every=3)
     one = train(cohort, tmp_path / "one", settings).model.read_bytes()
     other = train(cohort, tmp_path / "other", settings).model.read_bytes()
     assert one == other
@@ -81,7 +68,7 @@ def test_same_run_same_bytes(cohort, tmp_path):
 
 @pytest.mark.parametrize("precision", ["bf16", "16"])
 def test_half_precision_trains_weights_of_full(cohort, tmp_path, precision):
-    settings = TrainingSettings(**TINY, steps=2, validate_every=1, precision=precision)
+    settings = TrainingSettings(**SMALL, steps=2, validate_every=1, precision=precision)
     half = weights(train(cohort, tmp_path / "half", settings).model)
     settings = settings.model_copy(update={"precision": "32"})
     full = weights(train(cohort, tmp_path / "full", settings).model)
@@ -92,7 +79,7 @@ def test_half_precision_trains_weights_of_full(cohort, tmp_path, precision):
 
 
 def test_resume_goes_on_where_it_stopped(cohort, tmp_path):
-    settings = TrainingSettings(**TINY, steps=2, validate_every=2)
+    settings = TrainingSettings(**SMALL, steps=2, validate_every=2)
     first = train(cohort, tmp_path, settings)
     before = weights(first.model)
     longer = settings.model_copy(update={"steps": 4})
@@ -108,7 +95,7 @@ def test_resume_goes_on_where_it_stopped(cohort, tmp_path):
 
 def test_one_patient_is_split_in_space(cohort, tmp_path):
     case = cohort.cases[0]
-    data = prepare(Cohort(cohort.source, (case,)), load_scheme(), TrainingSettings(**TINY))
+    data = prepare(Cohort(cohort.source, (case,)), load_scheme(), TrainingSettings(**SMALL))
     (training,), (validation,) = data.training, data.validation
     assert training.outside == validation.inside
     assert any("fewer than two patients" in note for note in data.notes)
@@ -132,7 +119,9 @@ def test_unreadable_slide_is_left_out_and_told(cohort, tmp_path):
     from carcinomap.cohort import Case  # noqa: PLC0415
 
     case = Case(broken, cohort.cases[0].annotation, "broken")
-    data = prepare(Cohort(tmp_path, (case, *cohort.cases)), load_scheme(), TrainingSettings(**TINY))
+    data = prepare(
+        Cohort(tmp_path, (case, *cohort.cases)), load_scheme(), TrainingSettings(**SMALL)
+    )
     assert [c.name for c in data.cases] == [c.name for c in cohort.cases]
     assert any("left out" in note and "broken.svs" in note for note in data.notes)
 
@@ -140,11 +129,11 @@ def test_unreadable_slide_is_left_out_and_told(cohort, tmp_path):
 def test_nothing_annotated(tmp_path):
     (tmp_path / "a.svs").touch()
     with pytest.raises(InputError, match="none of the slides has an annotation"):
-        train(read_cohort(tmp_path), tmp_path / "run", TrainingSettings(**TINY))
+        train(read_cohort(tmp_path), tmp_path / "run", TrainingSettings(**SMALL))
 
 
 def test_length(cohort):
-    data = prepare(cohort, load_scheme(), TrainingSettings(**TINY))
+    data = prepare(cohort, load_scheme(), TrainingSettings(**SMALL))
     assert length(TrainingSettings(steps=7), data, 8) == 7
     assert length(TrainingSettings(minutes=2), data, 8) is None
     patches = data.tissue_mm2() * 1e6 / 256**2
@@ -152,7 +141,7 @@ def test_length(cohort):
 
 
 def test_time_ends_the_training(cohort, tmp_path):
-    settings = TrainingSettings(**TINY, minutes=0.02, validate_every=1000)
+    settings = TrainingSettings(**SMALL, minutes=0.02, validate_every=1000)
     result = train(cohort, tmp_path, settings)
     assert 0 < result.steps < 1000
     assert result.scores["step"] == result.steps
@@ -164,7 +153,7 @@ def test_loss_that_is_lost_stops(cohort, tmp_path, monkeypatch):
         lambda self, logits, labels: logits.sum() * float("nan"),
     )
     with pytest.raises(CarcinomapError, match="not finite at step 1"):
-        train(cohort, tmp_path, TrainingSettings(**TINY, steps=3))
+        train(cohort, tmp_path, TrainingSettings(**SMALL, steps=3))
     assert not (tmp_path / "model.safetensors").exists()
 
 
@@ -182,9 +171,9 @@ def test_interrupt_leaves_no_model(cohort, tmp_path):
     thread = threading.Thread(target=interrupt, daemon=True)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        train(cohort, tmp_path, TrainingSettings(**TINY, steps=10_000, validate_every=2))
+        train(cohort, tmp_path, TrainingSettings(**SMALL, steps=10_000, validate_every=2))
     assert not (tmp_path / "model.safetensors").exists()
     resumed = train(
-        cohort, tmp_path, TrainingSettings(**TINY, steps=1, validate_every=2), resume=True
+        cohort, tmp_path, TrainingSettings(**SMALL, steps=1, validate_every=2), resume=True
     )
     assert resumed.model.is_file()

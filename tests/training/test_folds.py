@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from small_training import SMALL
 
 from carcinomap.cohort import Cohort, read_cohort
 from carcinomap.errors import InputError
@@ -14,15 +15,7 @@ from carcinomap.segmentation.models import open_models
 from carcinomap.training import TrainingSettings, folds, held_out
 from carcinomap.training.folds import cross_validate
 
-TINY = {
-    "architecture": "unet",
-    "patch": 64,
-    "batch": 2,
-    "validation_patches": 4,
-    "pretrained": False,
-    "workers": 0,
-}
-TINY |= {"architecture": "atrous-resnet", "width": 0.125, "mpp": 4.0}
+TINY = SMALL | {"architecture": "atrous-resnet", "width": 0.125, "mpp": 4.0}
 SETTINGS = TrainingSettings(**TINY, steps=1, validate_every=1)
 
 

@@ -10,27 +10,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small_training import SMALL
 
 from carcinomap.annotation import ClassScheme, TissueClass
-from carcinomap.cohort import Cohort, read_cohort
+from carcinomap.cohort import Cohort
 from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.model import load_model
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.task import SegmentationTask
 
-SMALL = {
-    "architecture": "unet",
-    "patch": 64,
-    "batch": 4,
-    "validation_patches": 4,
-    "pretrained": False,
-    "workers": 0,
-}
-
-
-@pytest.fixture(scope="module")
-def cohort(made_slides: Path) -> Cohort:
-    return read_cohort(made_slides)
+SETTINGS = {**SMALL, "batch": 4}
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -52,14 +41,14 @@ def test_parts_of_a_batch_show_the_network_the_same_patches(
     of = {}
     for parts in (1, 2):
         seen.clear()
-        settings = TrainingSettings(**SMALL, steps=2, validate_every=2, accumulate=parts)
+        settings = TrainingSettings(**SETTINGS, steps=2, validate_every=2, accumulate=parts)
         assert train(cohort, tmp_path / str(parts), settings).steps == 2
         of[parts] = dict(seen)
     assert of[1] == of[2]
 
 
 def test_a_mean_of_the_weights_is_kept(cohort: Cohort, tmp_path: Path) -> None:
-    settings = TrainingSettings(**SMALL, steps=3, validate_every=3, learning_rate=0.01)
+    settings = TrainingSettings(**SETTINGS, steps=3, validate_every=3, learning_rate=0.01)
     plain, mean = (
         train(cohort, tmp_path / str(ema), settings.model_copy(update={"ema": ema})).model
         for ema in (0.0, 0.5)
@@ -74,7 +63,7 @@ def test_a_mean_of_the_weights_is_kept(cohort: Cohort, tmp_path: Path) -> None:
 
 def test_patience_ends_a_training_that_gets_no_better(cohort: Cohort, tmp_path: Path) -> None:
     settings = TrainingSettings(
-        **SMALL, steps=50, validate_every=1, patience=2, learning_rate=1e-12, ema=0
+        **SETTINGS, steps=50, validate_every=1, patience=2, learning_rate=1e-12, ema=0
     )
     assert train(cohort, tmp_path, settings).steps < 50
 
@@ -87,7 +76,7 @@ def test_patches_on_which_the_loss_was_lost_are_kept(
         lambda self, logits, labels: logits.sum() * float("inf"),
     )
     with pytest.raises(CarcinomapError, match="not finite at step 1; the patches are in"):
-        train(cohort, tmp_path, TrainingSettings(**SMALL, steps=3))
+        train(cohort, tmp_path, TrainingSettings(**SETTINGS, steps=3))
     with (tmp_path / "not-finite" / "keys-0.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
     assert [row["patch"] for row in rows] == ["0", "1", "2", "3"]
@@ -100,13 +89,13 @@ def test_patches_on_which_the_loss_was_lost_are_kept(
 
 def test_balanced_weights_train(cohort: Cohort, tmp_path: Path) -> None:
     settings = TrainingSettings(
-        **SMALL, steps=1, class_weights="balanced", focal=2, label_smoothing=0.1
+        **SETTINGS, steps=1, class_weights="balanced", focal=2, label_smoothing=0.1
     )
     assert train(cohort, tmp_path, settings).steps == 1
 
 
 def test_start_from_an_earlier_model(cohort: Cohort, tmp_path: Path) -> None:
-    settings = TrainingSettings(**SMALL, steps=1, learning_rate=1e-12, ema=0)
+    settings = TrainingSettings(**SETTINGS, steps=1, learning_rate=1e-12, ema=0)
     first = train(cohort, tmp_path / "first", settings)
     again = train(
         cohort, tmp_path / "again", settings.model_copy(update={"seed": 1}), init=first.model
@@ -153,7 +142,7 @@ def test_two_processes_learn_from_the_patches_of_one(made_slides: Path, tmp_path
         "    self.rank = self.global_rank\n"
         "    return loss\n"
         "SegmentationTask.training_step = watched\n"
-        f"settings = TrainingSettings(**{SMALL!r}, steps=3, validate_every=3, device='cpu',\n"
+        f"settings = TrainingSettings(**{SETTINGS!r}, steps=3, validate_every=3, device='cpu',\n"
         "    devices=int(devices))\n"
         "if __name__ == '__main__':\n"
         "    result = train(read_cohort(slides), output, settings)\n"

@@ -4,24 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_training import SMALL
 
-from carcinomap.cohort import Cohort, read_cohort
+from carcinomap.cohort import Cohort
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.watch import Watch
-
-SMALL = {
-    "architecture": "unet",
-    "patch": 64,
-    "batch": 2,
-    "validation_patches": 4,
-    "pretrained": False,
-    "workers": 0,
-}
-
-
-@pytest.fixture(scope="module")
-def cohort(made_slides: Path) -> Cohort:
-    return read_cohort(made_slides)
 
 
 def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,32 @@
+"""What a user types, and models that are made quickly."""
+
+from collections.abc import Mapping
+
+from typer.testing import CliRunner, Result
+
+from carcinomap.annotation import ClassScheme
+from carcinomap.cli.main import app
+from carcinomap.model import Model, ModelSpec, build_network
+
+# A training that is over soon, of a model that is good for nothing.
+TINY = ["--architecture", "unet", "--patch", "64", "--batch", "2"]
+TINY += ["--steps", "1", "--validation-patches", "2", "--no-pretrained", "--workers", "0"]
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def narrow_model(mpp: float, size: int, **told: Mapping[str, object]) -> Model:
+    """Return a model with random weights that says of itself what it is told."""
+    network = build_network("atrous-resnet", classes=4, width=1 / 16)
+    spec = ModelSpec(
+        architecture=network.architecture,
+        kwargs=network.kwargs,
+        classes=ClassScheme.default(),
+        views=network.views(mpp, size),
+        stride=network.stride,
+        preprocessing=network.preprocessing,
+        **told,
+    )
+    return Model(spec, network.module.eval())

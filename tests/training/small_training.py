@@ -1,0 +1,12 @@
+"""Settings of a training that is over soon."""
+
+from typing import Any
+
+SMALL: dict[str, Any] = {
+    "architecture": "unet",
+    "patch": 64,
+    "batch": 2,
+    "validation_patches": 4,
+    "pretrained": False,
+    "workers": 0,
+}
