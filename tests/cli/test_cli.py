@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from as_typed import call
+from as_typed import TINY, call
 
 from carcinomap.version import __version__
 
