@@ -1,6 +1,7 @@
 """Which runtime executes a model on this machine."""
 
 import ctypes
+import os
 import sys
 from pathlib import Path
 
@@ -19,11 +20,13 @@ def open_runtime(model: Model, device: str = "auto", threads: int | None = None)
     Args:
         model: The model; it stays as it is.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``.
-        threads: Threads to compute with on the CPU; one for each core by default.
+        threads: Threads to compute with on the CPU; by default as many as ``OMP_NUM_THREADS``
+            says, which clusters set to what they have given, and else one for each core.
 
     Raises:
         InputError: There is no such device, or not for this model.
     """
+    threads = threads or _allotted()
     if isinstance(model, OnnxModel):
         if device not in ("auto", "cpu"):
             raise InputError(
@@ -47,6 +50,11 @@ def open_runtime(model: Model, device: str = "auto", threads: int | None = None)
 
         return TorchRuntime(model, torch.device("cpu"), threads)
     return OpenVinoRuntime(model, threads)
+
+
+def _allotted() -> int | None:
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    return int(text) if text.isdecimal() and int(text) > 0 else None
 
 
 def gpu_count() -> int:
