@@ -275,3 +275,16 @@ def test_a_runtime_keeps_few_shapes_prepared(model):
         assert len(runtime._compiled) <= 2
     for again, before in zip(runtime.run(batches((1, 64, 64))), first, strict=True):
         np.testing.assert_array_equal(again, before)
+
+
+@pytest.mark.parametrize(("told", "threads"), [("3", 3), ("", None), ("4,2", None), ("0", None)])
+def test_threads_are_those_that_a_cluster_gives(monkeypatch, told, threads):
+    seen = []
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    monkeypatch.setattr(
+        "carcinomap.model.openvino_runtime.OpenVinoRuntime",
+        lambda model, threads: seen.append(threads),
+    )
+    open_runtime(small_model(), "cpu")
+    open_runtime(small_model(), "cpu", 7)
+    assert seen == [threads, 7]
