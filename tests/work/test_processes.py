@@ -1,6 +1,5 @@
 import os
 import signal
-import time
 
 import psutil
 import pytest
@@ -203,8 +202,7 @@ def test_an_idle_process_that_died_is_replaced(board):
         yield Task("first", work_tasks.process_of)
         (worker,) = workers()  # it waits for the next task
         worker.kill()
-        while worker.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.01)
+        os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)  # all of its threads are gone
         yield Task("second", work_tasks.process_of)
 
     one, two = run(tasks(), work_tasks.Listener())

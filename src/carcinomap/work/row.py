@@ -63,7 +63,8 @@ class Row:
             yield from (Text("begins"), Text(), Text(), Text(), Text())
             return
         step, rate = self.step, self.rate()
-        yield Text("" if step.description == self.name else plain(step.description))
+        named = self.name.startswith(step.description)  # after what it is done to
+        yield Text("" if named else plain(step.description))
         yield ProgressBar(step.total, step.done, width=BAR_WIDTH, pulse=step.total is None)
         yield Text(f"{step.done:.0f}/{'?' if step.total is None else f'{step.total:.0f}'}")
         yield Text("" if rate is None else f"{rate:.3g} {step.unit}/s")

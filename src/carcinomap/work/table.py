@@ -191,4 +191,6 @@ def _clock_time(seconds: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.2g} s" if seconds < 10 else _clock_time(seconds)
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return _clock_time(seconds)
