@@ -16,26 +16,39 @@
 #SBATCH --time=04:00:00
 #SBATCH --output=%x-%j.log
 #SBATCH --open-mode=append
-# A job whose machine fails begins again. One that comes near its time limit is ended two minutes
-# before; its next turn goes on from the journals of the slides.
+# A job whose machine fails begins again. One that comes near its time limit is told two minutes
+# before, stops after the tiles it is at, and goes on in its next turn.
 #SBATCH --requeue
 #SBATCH --signal=B:USR1@120
 
 most_turns=50
 near_the_end=
+head=$SLURMD_NODENAME  # this script runs on the first of the machines
+log=$PWD/$SLURM_JOB_NAME-$SLURM_JOB_ID-ray.log
+ready=$(mktemp --dry-run)
+
+# Whoever reaches Ray's ports could run code as you, did they not ask for this job's own token.
+RAY_AUTH_TOKEN=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+export RAY_AUTH_TOKEN RAY_AUTH_MODE=token RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=300
+
+# Ray stays until the job ends.
+srun --cpus-per-task="$SLURM_CPUS_ON_NODE" --output="$log" --kill-on-bad-exit=1 \
+    ray symmetric-run --address "$head:6379" --min-nodes "$SLURM_NNODES" -- \
+    bash -c "touch $ready && exec sleep infinity" &
+until [[ -e $ready ]]; do
+    kill -0 $! 2>/dev/null || { echo "Ray did not start; see $log" >&2 && exit 1; }
+    sleep 1
+done
+rm "$ready"
 
 stop() {
     near_the_end=yes
-    scancel --signal=TERM "$SLURM_JOB_ID"
-    (sleep 90 && scancel --signal=KILL "$SLURM_JOB_ID") &
+    kill -TERM "$step"
+    (sleep 90 && kill -KILL "$step") &
 }
 trap stop USR1
 
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=300
-srun --kill-on-bad-exit=1 --cpus-per-task="$SLURM_CPUS_ON_NODE" \
-    ray symmetric-run --address "$head:6379" --min-nodes "$SLURM_NNODES" -- \
-    carcinomap segment "$@" --cluster auto &
+carcinomap segment "$@" --cluster "$head:6379" &
 step=$!
 wait "$step"
 code=$?

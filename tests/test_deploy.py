@@ -34,12 +34,14 @@ def test_options_of_carcinomap_exist(script):
         assert options <= {option for one in commands[name].params for option in one.opts}
 
 
-# Stand-ins for SLURM's commands that note how they were called. The step of `srun` ends with the
-# code in the file `ends`, as soon as that is there; `scancel` writes the file `cancels` to it.
-SLURM = {
-    "srun": 'until [ -e ends ]; do sleep 0.05; done; exit "$(cat ends)"',
+# Stand-ins that note how they were called. What works, a step of `srun` or carcinomap, ends with
+# the code in the file `ends` as soon as that is there; SIGTERM makes it of the file `cancels`.
+WORKS = 'until [ -e ends ]; do sleep 0.05; done; exit "$(cat ends)"'
+COMMANDS = {
+    "srun": f'[[ $* != *symmetric-run* ]] || exec "${{@: -3}}"; {WORKS}',
+    "carcinomap": f"trap 'mv cancels ends' TERM; {WORKS}",
     "scancel": "[ ! -e cancels ] || mv cancels ends",
-    "scontrol": 'case $1 in show) printf "node7\\nnode8\\n" ;; esac',
+    "scontrol": "",
 }
 ENVIRONMENT = {
     "SLURM_JOB_ID": "40",
@@ -50,24 +52,27 @@ ENVIRONMENT = {
     "SLURM_CPUS_ON_NODE": "8",
     "SLURM_NNODES": "2",
     "SLURM_NTASKS_PER_NODE": "4",
-    "SLURM_JOB_NODELIST": "node[7-8]",
+    "SLURM_JOB_NAME": "maps",
+    "SLURMD_NODENAME": "node7",
 }
 
 
 @pytest.fixture
 def job(tmp_path):
     """Return a function that starts a script as SLURM would; what it calls is in `calls`."""
-    for name, does in SLURM.items():
+    for name, does in COMMANDS.items():
         command = tmp_path / name
         command.write_text(f'#!/bin/bash\necho "{name} $*" >>calls\n{does}\n')
         command.chmod(0o755)
     started = []
 
-    def start(script, *arguments, **variables):
+    def start(script, *arguments, turn=None, **options):
         path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-        environment = {**os.environ, **ENVIRONMENT, **variables, "PATH": path}
-        command = ["bash", DEPLOY / script, *arguments]
-        process = subprocess.Popen(command, cwd=tmp_path, env=environment, start_new_session=True)
+        environment = {**os.environ, **ENVIRONMENT, "PATH": path}
+        if turn is not None:
+            environment["SLURM_RESTART_COUNT"] = turn
+        options |= {"cwd": tmp_path, "env": environment, "start_new_session": True}
+        process = subprocess.Popen(["bash", DEPLOY / script, *arguments], **options)
         started.append(process)
         return process
 
@@ -107,7 +112,7 @@ def test_a_training_goes_on_where_there_is_something_to_go_on_with(job, tmp_path
     calls = ends_with(job("slurm-train.sh", "slides", "run", "--batch", "8"), tmp_path, 0)
     asked = "carcinomap train slides --output run --batch 8"
     assert f"{asked} --nodes 2 --devices 4" in calls
-    calls = ends_with(job("slurm-train.sh", "slides", "run", SLURM_RESTART_COUNT="1"), tmp_path, 0)
+    calls = ends_with(job("slurm-train.sh", "slides", "run", turn="1"), tmp_path, 0)
     assert "--output run --overwrite --nodes" in calls
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     (tmp_path / "run" / "checkpoints" / "last.ckpt").touch()
@@ -122,26 +127,35 @@ def test_a_training_without_a_folder_says_what_is_missing(tmp_path):
     assert "the folder of the run" in result.stderr
 
 
-def test_ray_starts_on_the_first_machine(job, tmp_path):
-    calls = ends_with(job("slurm-ray.sh", "slides", "--output", "maps"), tmp_path, 0)
-    assert "ray symmetric-run --address node7:6379 --min-nodes 2 -- carcinomap segment" in calls
-    assert "slides --output maps --cluster auto" in calls
+def test_ray_starts_on_the_first_machine_and_before_the_work(job, tmp_path):
+    process = job("slurm-ray.sh", "slides", "--output", "maps")
+    until(tmp_path / "calls", "carcinomap ")
+    calls = ends_with(process, tmp_path, 1)
+    ray, work = calls.splitlines()
+    assert "ray symmetric-run --address node7:6379 --min-nodes 2 -- bash -c touch" in ray
+    assert work == "carcinomap segment slides --output maps --cluster node7:6379"
+
+
+def test_ray_that_does_not_start_is_told_of(tmp_path, job):
+    (tmp_path / "srun").write_text("#!/bin/bash\n")  # as symmetric-run, it calls that a success
+    process = job("slurm-ray.sh", "slides", "--output", "maps", stderr=subprocess.PIPE, text=True)
+    assert "maps-40-ray.log" in process.communicate(timeout=30)[1]
+    assert process.returncode == 1
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 @pytest.mark.parametrize(("code", "turn"), [(130, None), (137, "3"), (0, None), (130, "50")])
 def test_what_nears_its_time_limit_goes_back_into_the_queue(job, tmp_path, script, code, turn):
-    restarts = {} if turn is None else {"SLURM_RESTART_COUNT": turn}
-    process = job(script.name, "slides", "run", **restarts)
-    until(tmp_path / "calls", "srun ")
+    process = job(script.name, "slides", "run", turn=turn)
+    until(tmp_path / "calls", "carcinomap ")
     (tmp_path / "cancels").write_text(str(code))
     process.send_signal(signal.SIGUSR1)
     assert process.wait(30) == code
     mine = "38_2" if script.name == "slurm-segment.sh" else "40"
     calls = (tmp_path / "calls").read_text()
-    assert f"scancel --signal=TERM {mine}\n" in calls
     again = code != 0 and turn != "50"
     assert (f"scontrol requeue {mine}\n" in calls) == again
+    assert set(re.findall(r"scancel .*", calls)) <= {f"scancel --signal=TERM {mine}"}
 
 
 def test_rays_own_check_accepts_the_cluster():

@@ -21,6 +21,10 @@ def count(tiles):
     return tiles
 
 
+def read(path):
+    return Path(path).read_text()
+
+
 def fail():
     raise InputError("slide.svs: no such slide")
 

@@ -108,6 +108,15 @@ def test_tasks_are_taken_as_they_are_needed(cluster):
     assert len(taken) < 20
 
 
+def test_relative_paths_count_from_where_the_run_was_called(cluster, tmp_path, monkeypatch):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "note.txt").write_text(folder)
+        monkeypatch.chdir(tmp_path / folder)
+        (outcome,) = done([Task("note", cluster_tasks.read, ("note.txt",))])
+        assert (outcome.result, outcome.error) == (folder, None)
+
+
 def test_what_goes_wrong_in_a_task_is_its_own(cluster):
     tasks = [
         Task("missing", cluster_tasks.fail),

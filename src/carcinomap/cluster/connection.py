@@ -51,7 +51,9 @@ def connected(address: str) -> Iterator[None]:
             ):
                 yield
         else:
-            with _joined(address, address=_answering(address)):
+            found = _answering(address)
+            # Ray takes the user's token by itself only where it is to find the cluster by itself.
+            with _joined(address, address=address if address == "auto" else found):
                 yield
 
 

@@ -1,5 +1,6 @@
 """Sends tasks to the cluster, no more at a time than it can use, and takes what comes back."""
 
+import os
 import pickle
 import time
 from collections import deque
@@ -60,7 +61,8 @@ class Dispatch:
         self._next_news = 0.0
         self._room = 0
         self._next_look = 0.0
-        self._order = Order(__version__, self._needs.gpus, memory_bytes, self._news.board)
+        folder = os.getcwd()
+        self._order = Order(__version__, self._needs.gpus, memory_bytes, folder, self._news.board)
         # Ray is not to begin anything again by itself: it does not count as we do.
         self._do = ray.remote(
             num_cpus=self._needs.cpus,

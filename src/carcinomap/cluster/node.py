@@ -31,12 +31,14 @@ class Order:
         version: Version of carcinomap that asks.
         gpus: How many of them a task may use.
         memory_bytes: What a task's process may take; None watches nothing.
+        folder: From where relative paths count.
         board: Where to tell how it goes.
     """
 
     version: str
     gpus: float
     memory_bytes: int | None
+    folder: str
     board: Any
 
 
@@ -95,6 +97,8 @@ def _prepare(order: Order) -> None:
             f"carcinomap {order.version} asks, and on {platform.node()} is {__version__}: "
             "install the same on all machines, or results would not be the same"
         )
+    with suppress(OSError):  # who names all paths in full need not be in a folder that is shared
+        os.chdir(order.folder)
     if not order.gpus:  # Ray hides none of them
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
