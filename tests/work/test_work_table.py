@@ -150,9 +150,9 @@ def test_lines_where_there_is_no_terminal(capsys):
     assert len(list(run(tasks, title="mapping"))) == 12
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 12
-    assert lines[0].startswith(" 1/12 0.svs done in ")
+    assert lines[0].startswith("mapping  1/12 0.svs done in ")
     assert lines[0].endswith(" s")
-    assert lines[-1] == "12/12 bad.svs failed: slide.svs: no such slide"
+    assert lines[-1] == "mapping 12/12 bad.svs failed: slide.svs: no such slide"
 
 
 @pytest.mark.parametrize(("quiet", "count"), [(True, 5), (False, 1), (False, 0)])

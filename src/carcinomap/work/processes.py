@@ -44,6 +44,10 @@ class OwnProcesses:
         self.retries = retries
         self.environments = environments or ({},)
 
+    def __str__(self) -> str:
+        limit = "" if self.memory_bytes is None else f" of {self.memory_bytes / 1e9:g} GB each"
+        return f"{self.count} processes{limit}, {self.retries} retries"
+
     def run(self, tasks: Iterable[Task], board: Board) -> Iterator[Outcome]:
         """See ``Backend``.
 

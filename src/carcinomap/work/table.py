@@ -42,7 +42,7 @@ def shown(title: str, total: int) -> Iterator[Board]:
             finally:
                 table.close()
     else:
-        yield _Lines(total) if total > 1 else _Silent()
+        yield _Lines(title, total) if total > 1 else _Silent()
 
 
 class _Silent:
@@ -61,7 +61,8 @@ class _Silent:
 class _Lines(_Silent):
     """Writes a line for each task that has ended, for a log."""
 
-    def __init__(self, total: int):
+    def __init__(self, title: str, total: int):
+        self._title = title
         self._total = total
         self._ended = 0
 
@@ -71,7 +72,7 @@ class _Lines(_Silent):
         what = f"done in {_duration(outcome.seconds)}"
         if outcome.error is not None:
             what = f"failed: {plain(str(outcome.error))}"
-        sys.stderr.write(f"{counter} {plain(outcome.name)} {what}\n")
+        sys.stderr.write(f"{self._title} {counter} {plain(outcome.name)} {what}\n")
         sys.stderr.flush()
 
 

@@ -25,8 +25,8 @@ def sum_up(output: AnyPath, run: Run, part: str, overwrite: bool) -> tuple[str, 
     Returns:
         What could not be written, and why.
     """
-    if isinstance(output, Path) and not output.is_dir() and len(run.slides) < 2:
-        return ()  # one slide that cannot be mapped is told by its error
+    if isinstance(output, Path) and not output.is_dir() and _told_by_its_error(run, part):
+        return ()
     try:
         with mirrored(output) as folder:
             return _write_all(folder, run, part, overwrite, not is_remote(output))
@@ -49,12 +49,10 @@ def _write_all(
         except OSError as error:
             notes.append(f"{path}: could not be written ({error.strerror or error})")
 
-    put(f"{manifest.NAME}{part}.json", manifest.START, lambda p: manifest.write_manifest(run, p))
-    put(
-        f"{failures.NAME}{part}.csv",
-        failures.START,
-        lambda path: failures.write_failures(run.slides, path),
-    )
+    if not _told_by_its_error(run, part):
+        record, table = f"{manifest.NAME}{part}.json", f"{failures.NAME}{part}.csv"
+        put(record, manifest.START, lambda path: manifest.write_manifest(run, path))
+        put(table, failures.START, lambda path: failures.write_failures(run.slides, path))
     try:
         found = summary.summarise(folder, run.slides)
     except OSError as error:
@@ -64,6 +62,11 @@ def _write_all(
     if found.maps and with_page:
         put(gallery.GALLERY, gallery.START, lambda path: gallery.write_gallery(found, path))
     return tuple(notes)
+
+
+def _told_by_its_error(run: Run, part: str) -> bool:
+    """Say whether all of a run is one slide that failed, of which no record is needed."""
+    return not part and [one.status for one in run.slides] == ["failed"]
 
 
 def _begins(path: Path, start: bytes) -> bool:
