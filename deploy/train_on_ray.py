@@ -37,14 +37,14 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 def main() -> int:
     """Run the script and return its exit code."""
     options = parsed()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     ray.init(address=options.address, log_to_driver=False)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray has set its own
     group = None
     try:
         group = placed(options)
         return watched(started(group, options))
     except KeyboardInterrupt:
-        say("interrupted; the same command with --resume goes on")
+        say("interrupted; --resume goes on from the last validation")
         return INTERRUPTED
     finally:
         if group is not None:

@@ -202,7 +202,58 @@ def test_training_on_two_machines_of_a_ray_cluster(machines, made_slides, tmp_pa
     assert "machine 1: run/model.safetensors" in result.stdout
     assert (tmp_path / "run" / "model.safetensors").is_file()
     assert "nodes: 2" in (tmp_path / "run" / "settings.yaml").read_text()
-    # The first process refuses; the second, which waits for it, is ended.
-    again = subprocess.run([*script, *TINY], check=False, **call)
-    assert again.returncode == 2
-    assert "machine 1: error: run: there is a training run already" in again.stdout
+
+
+@pytest.fixture
+def node(tmp_path, monkeypatch):
+    """Return what runs one machine's processes, with a carcinomap that does as RANK tells it."""
+    pytest.importorskip("ray")
+    monkeypatch.syspath_prepend(DEPLOY)
+    from train_on_ray import run_processes  # noqa: PLC0415 - Ray is optional
+
+    (tmp_path / "carcinomap").mkdir()
+    (tmp_path / "carcinomap" / "__init__.py").touch()
+    (tmp_path / "carcinomap" / "__main__.py").write_text(
+        "import os, sys, time\n"
+        "rank = os.environ['RANK']\n"
+        "print(rank, os.getpid(), *sys.argv[1:], flush=True)\n"
+        "if rank == 'fails':\n"
+        "    sys.exit(3)\n"
+        "if rank == 'waits':\n"
+        "    time.sleep(600)\n"
+    )
+
+    def run(*ranks):
+        environments = [{"RANK": rank, "PYTHONPATH": str(tmp_path)} for rank in ranks]
+        return run_processes(["train", "slides"], environments, str(tmp_path))
+
+    return run
+
+
+def test_all_processes_of_a_machine_end_well(node):
+    *said, code = node("one", "two")
+    assert sorted(re.sub(r" \d+", "", line) for line in said) == [
+        "one train slides\n",
+        "two train slides\n",
+    ]
+    assert code == 0
+
+
+def test_where_one_process_fails_the_others_are_ended(node):
+    *said, code = node("waits", "fails")
+    assert code == 3
+    for line in said:
+        assert_gone(line)
+
+
+def test_processes_do_not_outlive_what_runs_them(node):
+    said = node("waits")
+    line = next(said)
+    said.close()  # as when Ray cancels it
+    assert_gone(line)
+
+
+def assert_gone(line):
+    """Make sure that the process that said a line has ended, and been seen to its end."""
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(line.split()[1]), 0)
