@@ -3,6 +3,7 @@
 # make check  what pre-commit checks: format, lint, types, floors
 
 PYTHON ?= python3
+PROCESSES ?= 2
 BIN := .venv/bin
 READY := .venv/.installed
 
@@ -11,8 +12,9 @@ READY := .venv/.installed
 demo: $(READY)
 	$(BIN)/carcinomap demo --output demo/ --overwrite
 
+# Each process of the tests computes on a core of its own, and takes up to 3.5 GB.
 test: $(READY)
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(PROCESSES) --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff format --check .

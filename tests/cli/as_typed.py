@@ -14,7 +14,9 @@ TINY += ["--steps", "1", "--validation-patches", "2", "--no-pretrained", "--work
 
 
 def call(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    """Run the command; on a screen so wide that no path is broken into lines."""
+    wide = {"COLUMNS": "300"}
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env=wide)
 
 
 def narrow_model(mpp: float, size: int, **told: Mapping[str, object]) -> Model:
