@@ -1,10 +1,12 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
 from carcinomap.doctor import examine
+from carcinomap.doctor.examine import _child, _lines
 from carcinomap.doctor.line import Line, why
 from carcinomap.doctor.probes import libraries
 
@@ -70,10 +72,14 @@ def test_a_library_that_ends_its_process_ends_no_look_at_another(fakes, code, sa
     assert report.sections["limits"]
 
 
-def test_a_library_that_hangs_is_not_waited_for(fakes):
-    fakes("numpy", "import time; time.sleep(600)")
-    report = examine({"numbers": ("libraries",)}, seconds=3)
-    (line,) = report.sections["numbers"]
+def test_a_library_that_hangs_is_not_waited_for(fakes, tmp_path):
+    begun = tmp_path / "begun"
+    fakes("numpy", f"import time; open({str(begun)!r}, 'w'); time.sleep(600)")
+    with _child("libraries") as process:
+        while not begun.exists():
+            time.sleep(0.05)
+        (line,) = _lines("libraries", process, time.monotonic() + 2)
+    assert process.poll() is not None
     assert (line.name, line.state) == ("numpy", "broken")
     assert "too long" in line.said
 

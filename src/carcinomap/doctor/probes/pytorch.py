@@ -73,8 +73,11 @@ def _gpus() -> Iterator[Line]:
         return
     for number in range(count):
         yield _gpu(number)
-    several = f", train --devices {count} all of them" if count > 1 else ""
-    yield Line("GPUs", "ok", f"{count}: segment and train use cuda:0{several}")
+    if count == 1:
+        said = "segment and train use it"
+    else:
+        said = f"segment maps {count} slides at once, train takes one, or --devices {count}"
+    yield Line("GPUs", "ok", said, facts={"count": count})
 
 
 def _gpu(number: int) -> Line:
