@@ -12,7 +12,7 @@ READY := .venv/.installed
 demo: $(READY)
 	$(BIN)/carcinomap demo --output demo/ --overwrite
 
-# Each process of the tests computes on a core of its own, and takes up to 3.5 GB.
+# Each process of the tests computes on a core of its own, and takes up to 4 GB.
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(PROCESSES) --dist worksteal
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import torch
 from typer.testing import CliRunner, Result
 
 from carcinomap.annotation import ClassScheme
@@ -10,7 +11,7 @@ from carcinomap.model import Model, ModelSpec, build_network
 
 # A training that is over soon, of a model that is good for nothing.
 TINY = ["--architecture", "unet", "--patch", "64", "--batch", "2"]
-TINY += ["--steps", "1", "--validation-patches", "2", "--no-pretrained", "--workers", "0"]
+TINY += ["--steps", "2", "--validation-patches", "4", "--no-pretrained", "--workers", "0"]
 
 
 def call(*arguments: object) -> Result:
@@ -21,6 +22,7 @@ def call(*arguments: object) -> Result:
 
 def narrow_model(mpp: float, size: int, **told: Mapping[str, object]) -> Model:
     """Return a model with random weights that says of itself what it is told."""
+    torch.manual_seed(3)
     network = build_network("atrous-resnet", classes=4, width=1 / 16)
     spec = ModelSpec(
         architecture=network.architecture,
