@@ -6,7 +6,7 @@ from small_models import small_model
 
 from carcinomap.errors import CarcinomapError
 from carcinomap.model import conversion_cache
-from carcinomap.model.conversion_cache import NAMES, cache_folder, cached_conversion
+from carcinomap.model.conversion_cache import NAMES, cached_conversion, networks_folder
 from carcinomap.model.openvino_runtime import OpenVinoRuntime
 
 SHAPES = ((1, 64, 64, 3),)
@@ -46,7 +46,7 @@ def test_other_weights_and_other_libraries_are_other_networks(model, calls, monk
 
 def test_half_a_network_in_the_cache_is_converted_again(model, calls):
     cached_conversion(model, SHAPES)
-    (place,) = cache_folder().iterdir()
+    (place,) = networks_folder().iterdir()
     (place / NAMES[1]).unlink()
     assert cached_conversion(model, SHAPES)[1] == b"weights 2"
 
@@ -62,11 +62,11 @@ def test_the_oldest_make_room(model, calls, monkeypatch):
     monkeypatch.setattr(conversion_cache, "KEPT", 3)
     for size in range(1, 6):
         cached_conversion(model, ((size, 64, 64, 3),))
-        for age, place in enumerate(sorted(cache_folder().iterdir())):
+        for age, place in enumerate(sorted(networks_folder().iterdir())):
             assert place.is_dir(), age
-        newest = max(cache_folder().iterdir(), key=lambda path: path.stat().st_mtime)
+        newest = max(networks_folder().iterdir(), key=lambda path: path.stat().st_mtime)
         os.utime(newest, (size, size))
-    assert len(list(cache_folder().iterdir())) == 3
+    assert len(list(networks_folder().iterdir())) == 3
     cached_conversion(model, ((5, 64, 64, 3),))
     assert len(calls) == 5
 
@@ -78,7 +78,7 @@ def test_what_failed_is_not_kept(model, monkeypatch):
     monkeypatch.setattr(conversion_cache, "converted", fails)
     with pytest.raises(CarcinomapError):
         cached_conversion(model, SHAPES)
-    assert not cache_folder().exists()
+    assert not networks_folder().exists()
 
 
 def test_a_runtime_takes_what_is_in_the_cache(model, monkeypatch):

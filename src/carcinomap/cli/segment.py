@@ -1,7 +1,6 @@
 """``carcinomap segment``."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from carcinomap.cli.command import Common, Outcome
 from carcinomap.cli.work_options import backend_of, threads_each
-from carcinomap.segmentation import Estimates, Segmentation, SegmentationSettings
+from carcinomap.segmentation import Estimates, Segmentation, Segmentations, SegmentationSettings
 from carcinomap.segmentation.dry_run import HEADINGS, describe
 from carcinomap.storage import AnyPath, as_path, is_remote
 from carcinomap.work import Shard, WorkSettings
@@ -31,7 +30,7 @@ def segment(
         ),
     ],
     model: Annotated[
-        list[Path],
+        list[str],
         typer.Option(
             "--model", "-m", help="Model file, or folder of a run; several models are averaged."
         ),
@@ -43,7 +42,7 @@ def segment(
     work: WorkSettings,
     common: Common,
     roi: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="Annotation file, or folder of them: map only inside its regions."),
     ] = None,
     mpp: Annotated[
@@ -90,9 +89,12 @@ def segment(
         raise KeyboardInterrupt(
             f"what is finished waits in {output}; the same command goes on"
         ) from stop
+    return _mapped(result, as_path(output))
+
+
+def _mapped(result: Segmentations, folder: AnyPath) -> Outcome:
     _raise_if_only(result.failures, result.done)
     data = {"done": [dict(one.record) for one in result.done], "failures": _told(result.failures)}
-    folder = as_path(output)
     page = "" if result.notes or is_remote(folder) else f", shown by {folder / 'index.html'}"
     done = Text(f"{len(result.done)} done, in {folder}{page}" if result.done else "none done")
     text = Group(_table(result.done), done, *_lines(result.failures))

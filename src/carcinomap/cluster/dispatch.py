@@ -11,7 +11,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from carcinomap.cluster.job import Job, lost
+from carcinomap.cluster.job import SentJob, lost
 from carcinomap.cluster.needs import machines_of, needs_on
 from carcinomap.cluster.news import News, Note, Try
 from carcinomap.cluster.node import Order, do
@@ -55,8 +55,8 @@ class Dispatch:
         self._memory_bytes = memory_bytes
         self._board = board
         self._new = iter(enumerate(tasks))
-        self._again: deque[Job] = deque()
-        self._flying: dict[Any, Job] = {}
+        self._again: deque[SentJob] = deque()
+        self._flying: dict[Any, SentJob] = {}
         self._news = News()
         self._next_news = 0.0
         self._room = 0
@@ -107,11 +107,11 @@ class Dispatch:
                 self._flying[self._sent(job, pickled)] = job
         return True
 
-    def _taken(self) -> Job | None:
+    def _taken(self) -> SentJob | None:
         index, task = next(self._new, (0, None))
-        return None if task is None else Job(index, task)
+        return None if task is None else SentJob(index, task)
 
-    def _sent(self, job: Job, pickled: bytes) -> Any:
+    def _sent(self, job: SentJob, pickled: bytes) -> Any:
         options: dict[str, Any] = {"name": job.task.name}
         if job.alone:  # processes are not shared by tasks whose environments differ
             options["runtime_env"] = {"env_vars": {"CARCINOMAP_TASK": str(job.index)}}
@@ -160,7 +160,7 @@ class Dispatch:
             self._end(outcome, ended)
         del self._flying[reference]
 
-    def _failure(self, error: RayError, job: Job) -> CarcinomapError | None:
+    def _failure(self, error: RayError, job: SentJob) -> CarcinomapError | None:
         """Return what is wrong with a job for good; None where it is to be begun again."""
         if isinstance(error, RayTaskError) and not isinstance(error, TaskCancelledError):
             reason = str(error.cause).partition("\n")[0]
@@ -186,7 +186,7 @@ class Dispatch:
                 if note.step is not None:
                     self._board.progressed(job.index, note.step)
 
-    def _begun(self, job: Job, host: str) -> None:
+    def _begun(self, job: SentJob, host: str) -> None:
         """Tell the board that a job was begun, unless it knows."""
         if job.known.host is None:
             self._board.started(job.index, job.task.name, host)

@@ -11,7 +11,8 @@ from carcinomap.cluster.news import Note, Try
 from carcinomap.cluster.node import Done
 from carcinomap.errors import CarcinomapError
 from carcinomap.work.serving import sendable
-from carcinomap.work.task import LostError, Outcome, Task
+from carcinomap.work.task import LostError, Outcome
+from carcinomap.work.worker import Job
 
 _WAYS: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.OutOfMemoryError, "its machine ran out of memory, and Ray killed its process"),
@@ -25,26 +26,16 @@ _WAYS: tuple[tuple[type[Exception], str], ...] = (
 
 
 @dataclass
-class Job:
-    """A task on its way.
+class SentJob(Job):
+    """A task on its way to another machine: ``started`` is when it was begun, or at least sent.
 
     Attributes:
-        index: Which of the tasks.
-        task: The work.
-        attempts: How often it was begun.
-        alone: Whether only a new process will do.
         shunned: Ray's name of the machine where it was lost last; empty where it was not.
         known: What was told of this attempt.
-        started: When it was begun, by ``time.perf_counter``, or at least sent.
     """
 
-    index: int
-    task: Task
-    attempts: int = 0
-    alone: bool = False
     shunned: str = ""
     known: Note = field(default_factory=Note)
-    started: float = 0.0
 
     @property
     def of(self) -> Try:
@@ -77,7 +68,7 @@ class Job:
         return Outcome(self.index, self.task.name, result, error, seconds, self.attempts, host)
 
 
-def lost(error: Exception, job: Job) -> LostError:
+def lost(error: Exception, job: SentJob) -> LostError:
     """Return what happened to a job that came to no end, for people."""
     way = next((said for kind, said in _WAYS if isinstance(error, kind)), None)
     if way is None:

@@ -1,7 +1,6 @@
 """Converted networks, kept for the next time: converting takes seconds and a gigabyte.
 
-They lie in the user's cache folder, or in that which ``CARCINOMAP_CACHE`` names. Without a folder
-that can be written to, networks are converted each time.
+Without a folder that can be written to, networks are converted each time.
 """
 
 import hashlib
@@ -11,11 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from platformdirs import user_cache_path
-
 from carcinomap.model.conversion import converted
 from carcinomap.model.spec import Model
 from carcinomap.model.views import Shapes
+from carcinomap.storage import cache_folder
 from carcinomap.version import __version__
 
 FORM = 2  # to be raised whenever the same model is converted to something else
@@ -23,10 +21,9 @@ KEPT = 16  # networks, each as large as its weights
 NAMES = ("network.xml", "network.bin")
 
 
-def cache_folder() -> Path:
+def networks_folder() -> Path:
     """Return where converted networks are kept."""
-    named = os.environ.get("CARCINOMAP_CACHE")
-    return (Path(named) if named else user_cache_path("carcinomap")) / "networks"
+    return cache_folder("networks")
 
 
 def cached_conversion(model: Model, shapes: Shapes | None = None) -> tuple[bytes, bytes]:
@@ -36,7 +33,7 @@ def cached_conversion(model: Model, shapes: Shapes | None = None) -> tuple[bytes
         InputError: The model's file is not usable.
         CarcinomapError: The network cannot be converted.
     """
-    place = cache_folder() / _key(model, shapes)
+    place = networks_folder() / _key(model, shapes)
     try:
         description, weights = ((place / name).read_bytes() for name in NAMES)
         os.utime(place)

@@ -19,6 +19,7 @@ from carcinomap.storage.files import (
 )
 from carcinomap.storage.paths import AnyPath, as_path, beside, is_remote, on_web
 from carcinomap.storage.source import ByteSource, open_bytes
+from carcinomap.storage.user_cache import cache_folder
 from carcinomap.storage.view import FileView
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "LocalCopy",
     "as_path",
     "beside",
+    "cache_folder",
     "existing_file",
     "exists",
     "is_remote",

@@ -1,7 +1,6 @@
 """Local copies of remote files, for what needs a real file; bounded, and shared by processes.
 
-They lie in the user's cache folder, or in that which ``CARCINOMAP_CACHE`` names. Those that were
-not used for longest make room for others.
+Those that were not used for longest make room for others.
 """
 
 import fcntl
@@ -15,13 +14,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from platformdirs import user_cache_path
 from upath import UPath
 
 from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.storage.download import download
 from carcinomap.storage.paths import AnyPath
 from carcinomap.storage.source import LocalSource, description, signs_of
+from carcinomap.storage.user_cache import cache_folder
 
 GB = 1_000_000_000
 DEFAULT_GB = 50.0
@@ -208,8 +207,7 @@ def _used(entry: Path) -> float:
 
 
 def _folder() -> Path:
-    named = os.environ.get("CARCINOMAP_CACHE")
-    folder = (Path(named) if named else user_cache_path("carcinomap")) / "files"
+    folder = cache_folder("files")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

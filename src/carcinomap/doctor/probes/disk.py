@@ -12,10 +12,12 @@ ENOUGH = 2e9  # bytes
 
 
 def _cache() -> Iterator[Line]:
-    from carcinomap.model.conversion_cache import cache_folder  # noqa: PLC0415 - may be broken
+    from carcinomap.model.conversion_cache import networks_folder  # noqa: PLC0415 - may be broken
 
     advice = "let CARCINOMAP_CACHE name a folder with room that you may write to"
-    yield folder_line("cache", cache_folder(), f"{advice}: else networks are converted each time")
+    yield folder_line(
+        "cache", networks_folder(), f"{advice}: else networks are converted each time"
+    )
 
 
 def _temporary() -> Iterator[Line]:

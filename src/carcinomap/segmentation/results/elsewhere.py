@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-
-from platformdirs import user_cache_path
+from tempfile import TemporaryDirectory
 
 from carcinomap.segmentation.results.outputs import RECORD, SUFFIXES, Outputs
 from carcinomap.storage import (
     AnyPath,
+    cache_folder,
     is_remote,
     list_files,
     modified,
@@ -36,9 +36,7 @@ def working_folder(output: AnyPath) -> Path:
     """Return where on this machine results are made: ``output`` itself, if it is on a disk."""
     if isinstance(output, Path):
         return output
-    named = os.environ.get("CARCINOMAP_CACHE")
-    cache = Path(named) if named else user_cache_path("carcinomap")
-    return cache / "results" / hashlib.sha256(str(output).encode()).hexdigest()[:16]
+    return cache_folder("results") / hashlib.sha256(str(output).encode()).hexdigest()[:16]
 
 
 @contextmanager
@@ -87,9 +85,19 @@ def mirrored(output: AnyPath) -> Iterator[Path]:
     if not is_remote(output):
         yield working_folder(output)
         return
-    folder = working_folder(output) / "tables"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    with TemporaryDirectory(prefix="carcinomap-") as name:
+        folder = Path(name)
+        before = _fetched(output, folder)
+        yield folder
+        for path in folder.iterdir():
+            if before.get(path.name) != path.stat().st_mtime_ns:
+                upload(path, output / path.name)
+        for gone in before.keys() - {path.name for path in folder.iterdir()}:
+            remove(output / gone)
+
+
+def _fetched(output: AnyPath, folder: Path) -> dict[str, int]:
+    """Fetch all records and tables into a folder; return their times of change there."""
     small = [
         path
         for path in list_files(output)
@@ -104,14 +112,7 @@ def mirrored(output: AnyPath) -> Iterator[Path]:
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(fetch, small))
-    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    yield folder
-    for path in folder.iterdir():
-        if before.get(path.name) != path.stat().st_mtime_ns:
-            upload(path, output / path.name)
-    for name in before.keys() - {path.name for path in folder.iterdir()}:
-        remove(output / name)
-    shutil.rmtree(folder, ignore_errors=True)
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
 def _send(here: Outputs, output: AnyPath) -> None:
