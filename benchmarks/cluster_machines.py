@@ -53,7 +53,8 @@ def digests(folder):
 def machines():
     """Yield a cluster whose head has no cores to compute with; be connected with it."""
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
-        head = {"num_cpus": 0, "include_dashboard": False, "temp_dir": folder}
+        os.environ["RAY_TMPDIR"] = folder
+        head = {"num_cpus": 0, "include_dashboard": False}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
             ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from pathlib import Path
@@ -187,10 +188,12 @@ def machines():
 
     node = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80 * 2**20}
     head = {**node, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
-    cluster.add_node(**node)
-    yield cluster.address
-    cluster.shutdown()
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        patch.setenv("RAY_TMPDIR", folder)
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+        cluster.add_node(**node)
+        yield cluster.address
+        cluster.shutdown()
 
 
 def test_training_on_two_machines_of_a_ray_cluster(machines, made_slides, tmp_path):

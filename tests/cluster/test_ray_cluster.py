@@ -51,9 +51,9 @@ def cluster():
         for name in ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "RAY_ADDRESS"):
             patch.delenv(name, raising=False)
         patch.setenv("PYTHONPATH", str(HERE), prepend=os.pathsep)
+        patch.setenv("RAY_TMPDIR", folder)  # with that of others, one would find their cluster
         made = Cluster(
-            initialize_head=True,
-            head_node_args={"num_cpus": 2, "temp_dir": folder, "include_dashboard": False},
+            initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False}
         )
         try:
             ray.init(made.address, log_to_driver=False)
