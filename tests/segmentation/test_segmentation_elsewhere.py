@@ -7,7 +7,7 @@ import json
 import pytest
 from segmentation_fakes import FakeRuntime, by_position, model
 
-from carcinomap.errors import CarcinomapError
+from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.segmentation import SegmentationSettings, segment_slides
 from carcinomap.segmentation.results import elsewhere
 from carcinomap.segmentation.results.elsewhere import working_folder
@@ -21,6 +21,10 @@ OUTPUT = "s3://slides/maps"
 def segmented(slides, output, **options):
     runtime = FakeRuntime(by_position, mpp=4.0)
     return segment_slides(slides, runtime, model(), output, SETTINGS, **options)
+
+
+def unwanted(*_):
+    raise AssertionError("no slide is to be mapped")
 
 
 def stored(bucket, prefix="maps/"):
@@ -121,12 +125,27 @@ def test_an_upload_that_fails_leaves_no_record_and_is_made_good(bucket, made_sli
         result = segmented(slides, OUTPUT)
     assert "cannot be reached" in str(result.failures[0][1])
     assert "slide-01.json" not in stored(bucket)
-    assert [one.name for one in segmented(slides, OUTPUT).done] == ["slide-01"]
+    again = segment_slides(slides, FakeRuntime(unwanted, mpp=4.0), model(), OUTPUT, SETTINGS)
+    assert [one.skipped for one in again.done] == [True]  # what was mapped was not lost
+    assert not on_disk(working_folder(as_path(OUTPUT)))
     assert {"slide-01.json", "slide-01.png"} <= stored(bucket).keys()
 
 
 def test_storage_that_is_not_there(other_aws, made_slides):
     other_aws.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    result = segmented(find_slides(made_slides)[:1], "s3://nowhere/maps")
-    assert "s3://nowhere/maps" in str(result.failures[0][1])
-    assert any("could not be summed up" in note for note in result.notes)
+    with pytest.raises(CarcinomapError, match=r"s3://nowhere/maps: .*cannot be reached"):
+        segmented(find_slides(made_slides)[:1], "s3://nowhere/maps")
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("s3://no-bucket/maps", "s3://no-bucket/maps: no such bucket"),
+        ("http://127.0.0.1:9/maps", "cannot put files there"),
+    ],
+)
+def test_where_nothing_can_be_put_no_slide_is_mapped(bucket, made_slides, output, said):
+    with pytest.raises(InputError, match=said):
+        segment_slides(
+            find_slides(made_slides)[:1], FakeRuntime(unwanted, mpp=4.0), model(), output, SETTINGS
+        )

@@ -148,7 +148,7 @@ def test_query_and_password_are_sent_and_not_shown(web):
     web.wanted = "Basic other"
     with pytest.raises(InputError) as raised:
         open_bytes(as_path(address))
-    assert "does not let you have it" in str(raised.value)
+    assert "does not allow it" in str(raised.value)
     assert "secret" not in str(raised.value)
     web.wanted = "Basic bWU6c2VjcmV0"
     assert open_bytes(as_path(address)).read_at(5, 5) == CONTENT[5:10]
@@ -175,7 +175,7 @@ def test_storage_that_refuses(web, other_aws):
     web.put(b"x", "slides/a.bin")
     web.wanted = "no key is right"
     other_aws.setenv("AWS_ENDPOINT_URL", web.address)
-    with pytest.raises(InputError, match=r"s3://slides/a\.bin: the storage does not let you"):
+    with pytest.raises(InputError, match=r"s3://slides/a\.bin: the storage does not allow it"):
         open_bytes(as_path("s3://slides/a.bin"))
 
 

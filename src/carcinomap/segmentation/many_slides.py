@@ -15,7 +15,7 @@ from carcinomap.segmentation.models import CannotBeginError, ModelFiles, Opened,
 from carcinomap.segmentation.one_slide import Segmentation
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.segmentation.tasks import Order, map_asked
-from carcinomap.storage import AnyPath, as_path
+from carcinomap.storage import AnyPath, as_path, check_takes_files
 from carcinomap.work import Backend, Shard, Task
 from carcinomap.work import run as run_tasks
 
@@ -89,11 +89,11 @@ def segment(
         overwrite,
     )
     options = {
-        "roi": None if roi is None else str(roi),
+        "roi": None if roi is None else str(as_path(roi)),
         "mpp": mpp,
         "device": device,
         "threads": threads,
-        "models": [str(file) for file in files.files],
+        "models": [str(as_path(file)) for file in files.files],
     }
     return _segment_all(asked, order, models, options, shard, backend)
 
@@ -136,6 +136,7 @@ def _segment_all(
 ) -> Segmentations:
     """Map slides, and write down what became of each, whatever happens."""
     begun = datetime.now(UTC)
+    check_takes_files(order.output)
     wanted = asked.part(shard)
     ledger = Ledger(wanted)
     tasks = [Task(one.name, map_asked, (one, order)) for one in wanted.slides]

@@ -6,6 +6,7 @@ its bytes can be read piece by piece, and what needs a real file gets a local co
 
 from carcinomap.storage.cache import LocalCopy, local_copy, open_copy, reading_copy
 from carcinomap.storage.files import (
+    check_takes_files,
     existing_file,
     exists,
     kind_of,
@@ -30,6 +31,7 @@ __all__ = [
     "as_path",
     "beside",
     "cache_folder",
+    "check_takes_files",
     "existing_file",
     "exists",
     "is_remote",

@@ -4,6 +4,7 @@ import os
 import shutil
 from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 
 from upath import UPath
 
@@ -124,6 +125,24 @@ def read_small(path: AnyPath, most: int) -> bytes | None:
         return source.read_at(0, source.size) if source.size <= most else None
     finally:
         source.close()
+
+
+def check_takes_files(folder: AnyPath) -> None:
+    """Put an empty file into a remote folder, and remove it: what is seen now need not fail later.
+
+    A folder on a disk is left alone.
+
+    Raises:
+        InputError: It is on the web, its bucket is missing, or writing is not allowed.
+        CarcinomapError: The storage fails.
+    """
+    if isinstance(folder, Path):
+        return
+    _refuse_web(folder, "put files there")
+    probe = folder / f"carcinomap-{uuid4().hex}"
+    with told(folder, "bucket"):
+        filesystem(folder).pipe_file(probe.path, b"")
+        filesystem(folder).rm_file(probe.path)
 
 
 def upload(file: Path, to: AnyPath) -> None:

@@ -105,8 +105,8 @@ def _mistake(path: AnyPath, what: str, error: Exception) -> str | None:
         return f"no credentials for this storage ({_harmless(error)})"
     if isinstance(error, PermissionError) or status in _REFUSED:
         return (
-            "the storage does not let you have it; are the credentials right, and do they allow "
-            "reading and listing?"
+            "the storage does not allow it; are the credentials right, and do they allow reading "
+            "and listing, and writing where results go?"
         )
     return None
 

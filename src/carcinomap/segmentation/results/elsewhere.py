@@ -44,7 +44,7 @@ def delivered(output: AnyPath, name: str) -> Iterator[Path]:
     """Give a folder to make a result in, and bring what is new in it to where it is wanted.
 
     A record that is there already is in the folder, too. After the block, only unfinished work is
-    left on this machine.
+    left on this machine, and a result that could not be brought; it is when it is asked for again.
 
     Args:
         output: Where results are wanted.
@@ -62,14 +62,17 @@ def delivered(output: AnyPath, name: str) -> Iterator[Path]:
     if known is not None:
         folder.mkdir(parents=True, exist_ok=True)
         here.path(RECORD).write_bytes(known)
+    new = False
     try:
         yield folder
         record = here.path(RECORD)
-        if record.exists() and record.read_bytes() != known:
+        new = record.exists() and record.read_bytes() != known
+        if new:
             remove(there)
             _send(here, output)
+            new = False
     finally:
-        if not here.partial.exists() or known is not None:
+        if not new:
             _clear(here)
 
 
