@@ -94,6 +94,15 @@ def test_what_is_there_is_passed_over(bucket, made_slides):
     assert replaced.done[0].record["settings"]["overlap"] == 32
 
 
+def test_a_slide_elsewhere_is_known_by_what_its_storage_calls_it(bucket, made_slides):
+    address = bucket.put(find_slides(made_slides)[0], "scans/first.svs")
+    tag = bucket.client.head_object(Bucket=bucket.name, Key="scans/first.svs")["ETag"]
+    for status in ("done", "was there"):
+        segmented([address], OUTPUT)
+        (one,) = json.loads(stored(bucket)["run.json"])["slides"]
+        assert (one["status"], one["version"], one["quickhash"]) == (status, tag, None)
+
+
 def test_a_stopped_slide_goes_on(bucket, made_slides, monkeypatch, tmp_path):
     def interrupted(*_):
         raise KeyboardInterrupt

@@ -68,5 +68,6 @@ def _run(asked: Asked, outcome: Outcome | None) -> SlideRun:
         outcome.attempts,
         outcome.host,
         mapped.quickhash,
+        mapped.version,
         mapped.resumed,
     )

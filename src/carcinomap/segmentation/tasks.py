@@ -11,7 +11,7 @@ from carcinomap.segmentation.results.elsewhere import delivered
 from carcinomap.segmentation.results.outputs import Outputs
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide import open_slide, quickhash
-from carcinomap.storage import AnyPath
+from carcinomap.storage import AnyPath, is_remote, stamp
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,13 @@ class Mapped:
         skipped: The result had been there before.
         resumed: A part of it had been.
         quickhash: OpenSlide's, where it reads the slide.
+        version: What its storage calls the content of a slide that is elsewhere.
     """
 
     skipped: bool
     resumed: bool = False
     quickhash: str | None = None
+    version: str | None = None
 
 
 def map_asked(asked: Asked, order: Order) -> Mapped:
@@ -65,4 +67,9 @@ def map_asked(asked: Asked, order: Order) -> Mapped:
             )
     if result.skipped:
         return Mapped(skipped=True)
-    return Mapped(skipped=False, resumed=resumed, quickhash=quickhash(asked.path))
+    return Mapped(False, resumed, quickhash(asked.path), _version(asked.path))
+
+
+def _version(slide: AnyPath) -> str | None:
+    sign = stamp(slide)[1] if is_remote(slide) else None
+    return None if sign is None else str(sign)

@@ -22,6 +22,9 @@ START = b'{\n  "carcinomap": '
 
 LARGEST = 64_000_000  # bytes
 
+KEPT = ("seconds", "attempts", "host", "quickhash", "version", "resumed")
+"""What a later run keeps of a slide whose map it found there."""
+
 # What can change a pixel of a map.
 PACKAGES = (
     *("numpy", "openvino", "torch", "openslide-bin", "openslide-python", "tifffile", "imagecodecs"),
@@ -44,6 +47,7 @@ class SlideRun:
         attempts: How often it was begun.
         host: On which machine.
         quickhash: OpenSlide's, where it reads the slide.
+        version: What its storage calls the content of a slide that is elsewhere.
         resumed: A part of the map was there, so that the seconds are those of the rest.
     """
 
@@ -55,6 +59,7 @@ class SlideRun:
     attempts: int = 0
     host: str = ""
     quickhash: str | None = None
+    version: str | None = None
     resumed: bool = False
 
 
@@ -108,7 +113,7 @@ def write_manifest(run: Run, path: Path) -> None:
 def _with_earlier(one: SlideRun, before: Mapping[str, Any] | None) -> SlideRun:
     if one.status != "was there" or before is None:
         return one
-    kept = {key: before.get(key) for key in ("seconds", "attempts", "host", "quickhash", "resumed")}
+    kept = {key: before.get(key) for key in KEPT}
     return replace(one, **kept)  # type: ignore[arg-type]
 
 
