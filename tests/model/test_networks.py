@@ -111,11 +111,27 @@ def test_a_network_is_built_again_from_its_kwargs():
         build_network("unet", "resnet18", 3, pretrained=False),
         build_network("atrous-resnet", classes=3, width=1 / 8),
         build_network("context-unet", "resnet18", 3, pretrained=False, context=2),
+        build_network("unet", "resnet18", 3, pretrained=False, decoder_width=1 / 2),
+        build_network("context-unet", "resnet18", 3, pretrained=False, decoder_width=1 / 4),
     ):
         again = rebuild_network(network.architecture, network.kwargs, 3)
         assert str(again.module) == str(network.module)
         assert again.stride == network.stride
         assert again.scales == network.scales
+
+
+@pytest.mark.parametrize("architecture", ["unet", "context-unet"])
+def test_a_decoder_of_other_width(architecture):
+    whole = build_network(architecture, "resnet18", 3, pretrained=False)
+    half = build_network(architecture, "resnet18", 3, pretrained=False, decoder_width=0.5)
+    assert half.kwargs == {**whole.kwargs, "decoder_width": 0.5}
+    parts = [
+        sum(tensor.numel() for name, tensor in one.module.named_parameters() if "decoder" in name)
+        for one in (whole, half)
+    ]
+    assert 2 < parts[0] / parts[1] < 4  # what the encoder hands over stays as wide
+    views = [torch.rand(1, 3, half.stride, half.stride) for _ in half.scales]
+    assert half.module.eval()(*views).shape == (1, 3, half.stride, half.stride)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +144,10 @@ def test_a_network_is_built_again_from_its_kwargs():
         ("unet", {"encoder": "resnet18", "context": 4.0}),
         ("context-unet", {"encoder": "resnet18"}),
         ("context-unet", {"encoder": "resnet18", "context": "4"}),
+        ("unet", {"encoder": "resnet18", "decoder_width": 1}),
+        ("unet", {"encoder": "resnet18", "decoder_width": 1e9}),
+        ("context-unet", {"encoder": "resnet18", "context": 4.0, "decoder_width": float("nan")}),
+        ("fpn", {"encoder": "resnet18", "decoder_width": 0.5}),
         ("atrous-resnet", {"encoder": "resnet18"}),
         ("atrous-resnet", {"width": "1"}),
         ("atrous-resnet", {"width": 1e9}),

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import segmentation_models_pytorch as smp
@@ -25,15 +25,18 @@ from carcinomap.slide import View
 __all__ = ["Network", "architectures", "build_network", "encoders", "rebuild_network"]
 
 REFERENCE = "atrous-resnet"
-MIN_WIDTH, MAX_WIDTH = 1 / 16, 4.0
+UNET = "unet"
 CONTEXT = "context-unet"
+MIN_WIDTH, MAX_WIDTH = 1 / 16, 4.0
 MIN_CONTEXT, MAX_CONTEXT = 2, 8
+DECODER_CHANNELS = (256, 128, 64, 32, 16)  # the library's
 
 # What each architecture is built from, besides the number of classes; all others from an encoder.
 _KWARGS: dict[str, dict[str, type]] = {
     REFERENCE: {"width": float},
     CONTEXT: {"encoder": str, "context": float},
 }
+_DECODER = {"decoder_width": float}  # of U-Nets; 1 where a model file does not say
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Network:
     Attributes:
         module: Normalised images (n, 3, h, w), one for each view, → logits (n, classes, h, w).
         architecture: Its name, as ``architectures`` lists it.
-        kwargs: ``encoder``, with ``context`` for the context network; ``width`` for the reference.
+        kwargs: ``encoder``, with ``context`` for the context network, and ``decoder_width`` where
+            that is not 1; ``width`` for the reference.
         stride: Height and width of an input are multiples of it, in pixels.
         preprocessing: How it wants its pixels.
         scales: For each view, how many times as many microns a pixel has as one of the first.
@@ -64,18 +68,19 @@ class Network:
 def architectures() -> tuple[str, ...]:
     """Return the names of all architectures, the default first."""
     library = sorted(smp.MODEL_ARCHITECTURES_MAPPING)
-    library.remove("unet")
-    return ("unet", CONTEXT, REFERENCE, *library)
+    library.remove(UNET)
+    return (UNET, CONTEXT, REFERENCE, *library)
 
 
 def build_network(
-    architecture: str = "unet",
+    architecture: str = UNET,
     encoder: str = DEFAULT_ENCODER,
     classes: int = 4,
     pretrained: bool = True,
     *,
     width: float = 1.0,
     context: float = 4,
+    decoder_width: float = 1.0,
 ) -> Network:
     """Build a network with new weights.
 
@@ -89,6 +94,8 @@ def build_network(
         width: Factor on the channels of the reference network, 1/16 to 4.
         context: How many times as wide the context network, ``context-unet``, sees in its second
             view; a whole number from 2 to 8.
+        decoder_width: Factor on the channels of a U-Net's decoder, 1/16 to 4; also of the context
+            network's.
 
     Raises:
         InputError: A name is unknown, a number is out of its range, or encoder and architecture
@@ -99,7 +106,9 @@ def build_network(
     if architecture == REFERENCE:
         return _reference_network(classes, width)
     if architecture == CONTEXT:
-        return _context_network(encoder, classes, pretrained, context)
+        return _context_network(encoder, classes, pretrained, context, decoder_width)
+    if architecture == UNET:
+        return _unet(encoder, classes, pretrained, decoder_width)
     return _library_network(architecture, encoder, classes, pretrained)
 
 
@@ -112,15 +121,16 @@ def rebuild_network(architecture: str, kwargs: Mapping[str, Any], classes: int) 
     if architecture not in architectures():
         raise InputError(f"no architecture is called {architecture!r}")
     kinds = _KWARGS.get(architecture, {"encoder": str})
-    if {name: type(value) for name, value in kwargs.items()} != kinds:
-        names = " and ".join(kinds)
+    allowed = kinds | (_DECODER if architecture in (UNET, CONTEXT) else {})
+    given = {name: type(value) for name, value in kwargs.items()}
+    if not kinds.items() <= given.items() <= allowed.items():
+        names = " and ".join(allowed)
         raise InputError(f"kwargs: {architecture} is built from {names} alone, not {dict(kwargs)}")
     return build_network(architecture, classes=classes, pretrained=False, **kwargs)
 
 
 def _reference_network(classes: int, width: float) -> Network:
-    if not MIN_WIDTH <= width <= MAX_WIDTH:
-        raise InputError(f"width {width}: {REFERENCE} can be 1/16 to {MAX_WIDTH:g} times as wide")
+    _check_width(width, REFERENCE)
     return Network(
         module=atrous_resnet.AtrousResnet(classes, width),
         architecture=REFERENCE,
@@ -130,10 +140,29 @@ def _reference_network(classes: int, width: float) -> Network:
     )
 
 
-def _library_network(architecture: str, encoder: str, classes: int, pretrained: bool) -> Network:
+def _unet(encoder: str, classes: int, pretrained: bool, decoder_width: float) -> Network:
+    _check_width(decoder_width, "decoder")
+    # Vectors of a processor have eight numbers or sixteen.
+    channels = [max(8, 8 * round(count * decoder_width / 8)) for count in DECODER_CHANNELS]
+    network = _library_network(UNET, encoder, classes, pretrained, decoder_channels=channels)
+    if decoder_width == 1:
+        return network
+    return replace(network, kwargs={**network.kwargs, "decoder_width": float(decoder_width)})
+
+
+def _check_width(width: float, of: str) -> None:
+    if not MIN_WIDTH <= width <= MAX_WIDTH:
+        raise InputError(f"width {width}: {of} can be 1/16 to {MAX_WIDTH:g} times as wide")
+
+
+def _library_network(
+    architecture: str, encoder: str, classes: int, pretrained: bool, **options: Any
+) -> Network:
     encoder, name = library_name(encoder)
     try:
-        module = smp.create_model(architecture, name, encoder_weights=None, classes=classes)
+        module = smp.create_model(
+            architecture, name, encoder_weights=None, classes=classes, **options
+        )
     except Exception as error:  # every kind: each encoder refuses in its own way
         raise InputError(
             f"encoder {encoder} does not go with architecture {architecture} ({error})"
@@ -149,13 +178,15 @@ def _library_network(architecture: str, encoder: str, classes: int, pretrained: 
     )
 
 
-def _context_network(encoder: str, classes: int, pretrained: bool, context: float) -> Network:
+def _context_network(
+    encoder: str, classes: int, pretrained: bool, context: float, decoder_width: float
+) -> Network:
     if not (MIN_CONTEXT <= context <= MAX_CONTEXT and float(context).is_integer()):
         raise InputError(
             f"context {context}: {CONTEXT} can see {MIN_CONTEXT} to {MAX_CONTEXT} times as wide, "
             "in whole numbers"
         )
-    unet = _library_network("unet", encoder, classes, pretrained)
+    unet = _unet(encoder, classes, pretrained, decoder_width)
     wide = copy.deepcopy(unet.module.get_submodule("encoder"))
     return Network(
         module=ContextUnet(unet.module, wide, int(context)),

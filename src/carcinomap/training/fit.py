@@ -110,6 +110,7 @@ def _network(settings: TrainingSettings, scheme: ClassScheme) -> Network:
         pretrained=settings.pretrained,
         width=settings.width,
         context=settings.context,
+        decoder_width=settings.decoder_width,
     )
     if settings.patch % network.stride:
         raise InputError(

@@ -32,6 +32,12 @@ class TrainingSettings(Settings):
         description="How many times as wide 'context-unet' sees in its second view; others "
         "ignore it.",
     )
+    decoder_width: float = Field(
+        1.0,
+        gt=0,
+        description="Factor on the channels of the decoder of 'unet' and 'context-unet'; others "
+        "ignore it.",
+    )
     pretrained: bool = Field(True, description="Start the encoder from ImageNet weights.")
     mpp: float = Field(1.0, gt=0, description="Microns per pixel that the model sees.")
     patch: int = Field(
