@@ -137,7 +137,7 @@ def measure(task, recipe, options, deadline):
         "carcinomap": carcinomap.__version__,
         "code": CODE,
         "torch": torch.__version__,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "device": _device(),
         **json.loads((folder / "training.json").read_text()),
         "classes": list(task.scheme.names),
         "fields": fields,
@@ -166,6 +166,12 @@ def _trained(task, recipe, settings, folder, deadline):
         write_json(clock, round(seconds, 1))
     write_json(ended, {"steps": steps, "seconds": round(seconds, 1), "validation": scores})
     return target
+
+
+def _device():
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"CPU, {torch.get_num_threads()} threads"
 
 
 def _train_ours(task, settings, target, resume):
