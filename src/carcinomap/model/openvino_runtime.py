@@ -20,7 +20,7 @@ PREPARED = 2  # shapes; each takes as much memory as the activations of its batc
 
 
 class OpenVinoRuntime:
-    """A ``Runtime`` on the CPU; the same input gives the same bytes, whatever the threads.
+    """A ``Runtime`` on the CPU; the same input and number of threads give the same bytes.
 
     The network is compiled once, for tiles of any size, or for each shape of a batch where its
     graph is made for one.
