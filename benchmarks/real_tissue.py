@@ -16,8 +16,8 @@ part of the training patients or windows, never of what is scored.
 Every run has a folder in RUNS with its model and ``result.json``. A run that is there is passed
 over, and one that was stopped goes on from its last checkpoint (one that is measured by the clock,
 ``--minutes``, starts anew). ``--limit`` stops the work after some minutes; the same command goes
-on. Tables are printed from all kept results, in Markdown; the results of the tables in
-``docs/benchmarks.md`` are kept beside this script (``report --output benchmarks/results``).
+on. Tables are printed from all kept results, in Markdown. Some of the results in
+``docs/benchmarks.md`` lie beside this script (``report --output benchmarks/results``).
 """
 
 import argparse

@@ -3,6 +3,7 @@ import pytest
 from carcinomap.errors import InputError
 from carcinomap.storage import (
     as_path,
+    check_takes_files,
     existing_file,
     exists,
     kind_of,
@@ -12,6 +13,7 @@ from carcinomap.storage import (
     stamp,
     upload,
 )
+from carcinomap.storage.filesystem import filesystem
 
 
 @pytest.fixture(params=["disk", "s3"])
@@ -45,6 +47,22 @@ def test_what_is_there(folder):
     for name, told in [("deep", "a folder, where a slide"), ("other", "no such slide")]:
         with pytest.raises(InputError, match=told):
             existing_file(folder / name, "slide")
+
+
+def test_a_folder_that_takes_files_is_left_as_it_was(folder):
+    before = list_files(folder)
+    check_takes_files(folder)
+    assert list_files(folder) == before
+
+
+def test_a_bucket_from_which_nothing_may_be_removed_takes_files(bucket, monkeypatch):
+    def refuses(*_):
+        raise PermissionError("no")
+
+    folder = as_path("s3://slides/maps")
+    monkeypatch.setattr(filesystem(folder), "rm_file", refuses)
+    check_takes_files(folder)
+    assert read_small(folder / ".carcinomap", 1) == b""
 
 
 def test_put_somewhere_and_replaced(folder, tmp_path):

@@ -61,13 +61,15 @@ def map_asked(asked: Asked, order: Order) -> Mapped:
     with delivered(order.output, asked.name) as folder:
         resumed = Outputs(folder, asked.name).partial.exists()
         with open_slide(asked.path, asked.mpp) as slide:
+            # Asked before the work, which no failure of the storage is to spoil when it is done.
+            version = _version(asked.path)
             regions = None if order.roi is None else read_interest(order.roi, slide)
             result = segment_slide(
                 slide, runtime, models, folder, order.settings, order.overwrite, regions
             )
     if result.skipped:
         return Mapped(skipped=True)
-    return Mapped(False, resumed, quickhash(asked.path), _version(asked.path))
+    return Mapped(False, resumed, quickhash(asked.path), version)
 
 
 def _version(slide: AnyPath) -> str | None:

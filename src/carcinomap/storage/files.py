@@ -2,9 +2,9 @@
 
 import os
 import shutil
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from uuid import uuid4
 
 from upath import UPath
 
@@ -130,7 +130,7 @@ def read_small(path: AnyPath, most: int) -> bytes | None:
 def check_takes_files(folder: AnyPath) -> None:
     """Put an empty file into a remote folder, and remove it: what is seen now need not fail later.
 
-    A folder on a disk is left alone.
+    Where nothing may be removed, it stays. A folder on a disk is left alone.
 
     Raises:
         InputError: It is on the web, its bucket is missing, or writing is not allowed.
@@ -139,9 +139,10 @@ def check_takes_files(folder: AnyPath) -> None:
     if isinstance(folder, Path):
         return
     _refuse_web(folder, "put files there")
-    probe = folder / f"carcinomap-{uuid4().hex}"
+    probe = folder / ".carcinomap"
     with told(folder, "bucket"):
         filesystem(folder).pipe_file(probe.path, b"")
+    with suppress(Exception):  # of many libraries; another process may have removed it, too
         filesystem(folder).rm_file(probe.path)
 
 
