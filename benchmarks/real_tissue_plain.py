@@ -22,7 +22,7 @@ from carcinomap.training.hardware import hardware
 # The settings that this loop heeds, besides the training's length.
 HEEDED = frozenset(
     {"encoder", "pretrained", "mpp", "patch", "batch", "learning_rate", "weight_decay", "seed"}
-    | {"precision"}
+    | {"precision", "decoder_width"}
 )
 KEEP_EVERY = 50  # steps
 WARM_UP = 0.3  # share of the training; with the next two what PyTorch's OneCycleLR has
@@ -33,7 +33,13 @@ FINISH = 1e-4 / 25
 def train_plain(task, settings, target, resume):
     """Train to the end, from the last checkpoint if asked to; return the steps and no scores."""
     torch.manual_seed(settings.seed)
-    network = build_network("unet", settings.encoder, len(task.scheme), settings.pretrained)
+    network = build_network(
+        "unet",
+        settings.encoder,
+        len(task.scheme),
+        settings.pretrained,
+        decoder_width=settings.decoder_width,
+    )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module = network.module.to(device, memory_format=torch.channels_last).train()
     in_full_precision_on_cpu(module)
