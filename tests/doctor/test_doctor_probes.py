@@ -8,9 +8,9 @@ import pytest
 from packaging.requirements import Requirement
 
 from carcinomap.doctor import requirements
-from carcinomap.doctor.cgroup import Granted, granted
 from carcinomap.doctor.probes import disk, extras, limits, packages, processor, pytorch
 from carcinomap.doctor.requirements import required
+from carcinomap.granted import Granted, granted
 from carcinomap.model import opening
 
 NVIDIA = "nvidia_driver"
@@ -62,7 +62,7 @@ def test_limits_of_containers(tmp_path, files, expected):
 
 
 def test_fewer_cores_than_there_are(monkeypatch):
-    monkeypatch.setattr(processor, "granted", lambda: Granted(0.5, None))
+    monkeypatch.setattr("carcinomap.granted.granted", lambda: Granted(0.5, None))
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     line = only(processor.CHECKS[0].look())
     assert (line.state, line.facts) == ("note", {"there": 64, "usable": 0.5})

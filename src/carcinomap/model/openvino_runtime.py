@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from carcinomap.errors import CarcinomapError
+from carcinomap.granted import usable_cores, usable_memory
 from carcinomap.model.conversion_cache import cached_conversion
 from carcinomap.model.onnx_graph import for_pixels
 from carcinomap.model.quiet_openvino import CORE, openvino
@@ -16,39 +18,40 @@ from carcinomap.model.spec import Model
 from carcinomap.model.stored import OnnxModel
 from carcinomap.model.views import Shapes, check_views
 
-PREPARED = 2  # shapes; each takes as much memory as the activations of its batch
+PREPARED = 2  # shapes; each takes as much memory as the activations of its batches
+FOR_A_BATCH = 1e9  # bytes of activations; the default networks need some 0.4e9
 
 
 class OpenVinoRuntime:
-    """A ``Runtime`` on the CPU; the same input and number of threads give the same bytes.
+    """A ``Runtime`` on the CPU; the same input gives the same bytes, whatever the threads.
+
+    Every batch is computed by one thread, as many batches at a time as there are threads. Where
+    several share a batch, OpenVINO orders sums by their number, and nobody waits for the slowest.
+    The price is memory, for each thread the activations of a batch.
 
     The network is compiled once, for tiles of any size, or for each shape of a batch where its
     graph is made for one.
 
     Args:
         model: The model; it is looked at again when a batch of another shape comes.
-        threads: Threads to compute with; one for each core by default.
-        streams: Batches computed at the same time. More than one is no faster where a batch
-            keeps all threads busy, and each has activations of its own in memory.
+        threads: Threads to compute with; by default one for each core, as far as there is memory.
     """
 
     batch_pixels = 0
 
-    def __init__(self, model: Model, threads: int | None = None, streams: int = 1) -> None:
+    def __init__(self, model: Model, threads: int | None = None) -> None:
         self._model = model
         self.classes = model.spec.classes
         self.views = model.spec.views
         self.stride = model.spec.stride
-        self._settings: dict[str, str | int] = {
+        self._threads = threads or affordable_threads()
+        self._settings = {
             "INFERENCE_PRECISION_HINT": "f32",
-            "NUM_STREAMS": streams,
-            # The threads of a layer wait for each other: one that shares its core with a reader
-            # must be free to move.
+            "INFERENCE_NUM_THREADS": self._threads,
+            "NUM_STREAMS": self._threads,
+            # A thread that shares its core with a reader must be free to move.
             "ENABLE_CPU_PINNING": False,
         }
-        if threads is not None:
-            self._settings["INFERENCE_NUM_THREADS"] = threads
-        self._ahead = streams
         self._compiled: dict[Shapes, openvino.CompiledModel] = {}
 
     @property
@@ -79,7 +82,7 @@ class OpenVinoRuntime:
             for views in batches:
                 check_views(views, self._model.spec)
                 pending.append(self._start(views))
-                if len(pending) > self._ahead:
+                if len(pending) > self._threads:
                     yield _result(pending.popleft())
             while pending:
                 yield _result(pending.popleft())
@@ -112,6 +115,12 @@ class OpenVinoRuntime:
             raise CarcinomapError(
                 f"OpenVINO cannot prepare the network {self._model.spec.architecture} ({error})"
             ) from error
+
+
+def affordable_threads() -> int:
+    """Return how many batches the cores compute, and the memory holds, at the same time."""
+    cores = min(int(usable_cores()), psutil.cpu_count(logical=False) or 1)
+    return max(1, min(cores, int(usable_memory() / FOR_A_BATCH)))
 
 
 def _result(request: openvino.InferRequest) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from carcinomap.doctor.line import Check, Line
-from carcinomap.doctor.probes.processor import usable_cores
+from carcinomap.granted import usable_cores
 
 FILES = 1024  # open at once: up to 32 slides for each worker, some of many files
 THREADS = (

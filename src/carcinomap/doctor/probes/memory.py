@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from carcinomap.doctor.cgroup import granted
 from carcinomap.doctor.line import Check, Line, gigabytes, reinstall
+from carcinomap.granted import granted
 
 ENOUGH = 4e9  # bytes: a slide's map takes up to 1.5 GB, a small training twice that
 SHARED = Path("/dev/shm")  # noqa: S108 - the folder that PyTorch passes batches through

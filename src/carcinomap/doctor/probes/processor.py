@@ -3,15 +3,8 @@
 import os
 from collections.abc import Iterator
 
-from carcinomap.doctor.cgroup import granted
 from carcinomap.doctor.line import Check, Line
-
-
-def usable_cores() -> float:
-    """Return how many cores this process gets: fewer than there are where it is tied to some."""
-    count = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0)
-    count = count or float(os.cpu_count() or 1)
-    return min(count, granted().cores or count)
+from carcinomap.granted import usable_cores
 
 
 def _cores() -> Iterator[Line]:

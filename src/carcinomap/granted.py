@@ -3,6 +3,7 @@
 Linux keeps them in files (kernel documentation, "Control Group v2" and "cgroup-v1").
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,22 @@ def granted(root: Path = Path("/")) -> Granted:
     cores = [limit for group in groups if (limit := _cores(group)) is not None]
     memory = [limit for group in groups if (limit := _memory(group)) is not None]
     return Granted(min(cores, default=None), min(memory, default=None))
+
+
+def usable_cores() -> float:
+    """Return how many cores this process gets: fewer than there are where it is tied to some."""
+    count = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0)
+    count = count or float(os.cpu_count() or 1)
+    return min(count, granted().cores or count)
+
+
+def usable_memory() -> int:
+    """Return how many bytes this process may take before others, or a limit, stand in its way."""
+    import psutil  # noqa: PLC0415 - `doctor` has to run where it is broken
+
+    free = psutil.virtual_memory().available
+    limit = granted().memory
+    return free if limit is None else min(free, limit)
 
 
 def _groups(root: Path) -> Iterator[Path]:
