@@ -52,9 +52,12 @@ def _show(heading, recipes, reference):
     rows = []
     for name, runs in recipes.items():
         pooled = sum(counts[name].values())
+        # With the same changes where there is such a run: a network is compared with itself.
+        same = ", ".join([reference, *runs[0]["changes"]])
+        other = same if same in counts and same != name else reference
         against = ""
-        if reference in counts and name != reference:
-            against = _difference(counts[name], counts[reference])
+        if other in counts and name != other:
+            against = _difference(counts[name], counts[other])
         rows.append(
             [
                 name,
