@@ -45,6 +45,7 @@ class PassThrough:
     classes = CLASSES
     stride = STRIDE
     batch_pixels = 0
+    at_once = 1
     any_size = True
 
     def __init__(self, mpp, smooth=1, lesions=False):

@@ -62,6 +62,7 @@ class Eager:
     """The network as PyTorch runs it when nobody arranges anything for it."""
 
     batch_pixels = 0
+    at_once = 1
 
     def __init__(self, model):
         self.views = model.spec.views

@@ -58,6 +58,7 @@ class FakeRuntime:
         self.views = views or (View(mpp, 256),)
         self.stride = stride
         self.batch_pixels = 0
+        self.at_once = 1
         self.any_size = any_size
         self.shapes: list[tuple[int, ...]] = []
 

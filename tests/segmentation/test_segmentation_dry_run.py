@@ -80,6 +80,13 @@ def test_only_a_few_tiles_are_computed_however_many_there_are(slide: MemorySlide
     assert job.runtime.shapes == [(2, 256, 256, 3)] * (trial.BATCHES + 1)
 
 
+def test_all_that_compute_at_once_are_tried_at_once(slide: MemorySlide) -> None:
+    job = job_of(slide)
+    job.runtime.at_once = 5
+    estimated(job, tissue_everywhere(slide))
+    assert len(job.runtime.shapes) == 5 + 1
+
+
 def test_inside_regions_there_is_less_to_do(slide: MemorySlide) -> None:
     region = AnnotationSet((Annotation("roi", shapely.box(300, 300, 700, 700)),))
     tissue = tissue_everywhere(slide)

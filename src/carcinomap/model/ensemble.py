@@ -58,6 +58,7 @@ class Ensemble:
         self.views = first.views
         self.stride = first.stride
         self.batch_pixels = first.batch_pixels
+        self.at_once = first.at_once
 
     @property
     def any_size(self) -> bool:

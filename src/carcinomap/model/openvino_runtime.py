@@ -44,11 +44,11 @@ class OpenVinoRuntime:
         self.classes = model.spec.classes
         self.views = model.spec.views
         self.stride = model.spec.stride
-        self._threads = threads or affordable_threads()
+        self.at_once = threads or affordable_threads()
         self._settings = {
             "INFERENCE_PRECISION_HINT": "f32",
-            "INFERENCE_NUM_THREADS": self._threads,
-            "NUM_STREAMS": self._threads,
+            "INFERENCE_NUM_THREADS": self.at_once,
+            "NUM_STREAMS": self.at_once,
             # A thread that shares its core with a reader must be free to move.
             "ENABLE_CPU_PINNING": False,
         }
@@ -82,7 +82,7 @@ class OpenVinoRuntime:
             for views in batches:
                 check_views(views, self._model.spec)
                 pending.append(self._start(views))
-                if len(pending) > self._threads:
+                if len(pending) > self.at_once:
                     yield _result(pending.popleft())
             while pending:
                 yield _result(pending.popleft())

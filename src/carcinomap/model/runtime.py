@@ -22,6 +22,7 @@ class Runtime(Protocol):
         stride: Height and width of the arrays are multiples of it, in pixels.
         batch_pixels: Pixels of the first view that a batch should have for full speed; 0 where
             one tile at a time is as fast.
+        at_once: Batches that are computed at the same time.
         any_size: Whether batches of any height and width are as fast as those of one shape.
     """
 
@@ -29,6 +30,7 @@ class Runtime(Protocol):
     views: tuple[View, ...]
     stride: int
     batch_pixels: int
+    at_once: int
 
     @property
     def any_size(self) -> bool:

@@ -63,6 +63,7 @@ class TorchRuntime:
         module = Probabilities(model).to(memory_format=torch.channels_last).to(device)
         cuda = device.type == "cuda"
         self.batch_pixels = GPU_BATCH_PIXELS if cuda else 0
+        self.at_once = 1
         self.any_size = not cuda
         self._ahead = GPU_AHEAD if cuda else 0
         self._network = (

@@ -3,6 +3,7 @@
 What they took, and what is to be kept of them, tells what the whole plan will; nothing is written.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from carcinomap.segmentation.mapping.plan import CELL, Tile, TilePlan
 from carcinomap.segmentation.outlines.tracing import join, trace_block
 from carcinomap.segmentation.unfinished.spool import NOT_MAPPED, compress
 
-BATCHES = 3  # spread over the plan; the first is also computed once before, to warm up
+BATCHES = 3  # at least, spread over the plan; the first is also computed before, to warm up
 CORNER_BYTES, FEATURE_BYTES = 22, 250  # in GeoJSON
 
 _T = TypeVar("_T")
@@ -75,7 +76,10 @@ def try_out(job: Job, plan: TilePlan, mask: Interest, infer: Infer, feed: Feed) 
     Raises:
         InputError: The slide's pixels cannot be read.
     """
-    count = min(len(plan.tiles), BATCHES * feed.batch)
+    # Rounds of as many batches as are computed at once: a last round of fewer would seem slow.
+    at_once = job.runtime.at_once
+    batches = math.ceil(BATCHES / at_once) * at_once
+    count = min(len(plan.tiles), batches * feed.batch)
     if not count:
         return Trial()
     tiles = [plan.tiles[(2 * i + 1) * len(plan.tiles) // (2 * count)] for i in range(count)]
@@ -93,7 +97,7 @@ def try_out(job: Job, plan: TilePlan, mask: Interest, infer: Infer, feed: Feed) 
     slowest = max(network.clock, reading.clock / feed.readers, together)
     labels, outlines, features, layers = (size / max(1, mapped) for size in sizes)
     return Trial(
-        start=max(0.0, first.clock - network.clock / len(images)),
+        start=max(0.0, first.clock - network.clock * min(1.0, at_once / len(images))),
         pixel=slowest / sum(tile.pixels for tile in tiles),
         planes=values[0].shape[1],
         labels=labels,
