@@ -141,7 +141,7 @@ def _reference_network(classes: int, width: float) -> Network:
 
 
 def _unet(encoder: str, classes: int, pretrained: bool, decoder_width: float) -> Network:
-    _check_width(decoder_width, "decoder")
+    _check_width(decoder_width, "the decoder")
     # Vectors of a processor have eight numbers or sixteen.
     channels = [max(8, 8 * round(count * decoder_width / 8)) for count in DECODER_CHANNELS]
     network = _library_network(UNET, encoder, classes, pretrained, decoder_channels=channels)
@@ -152,7 +152,9 @@ def _unet(encoder: str, classes: int, pretrained: bool, decoder_width: float) ->
 
 def _check_width(width: float, of: str) -> None:
     if not MIN_WIDTH <= width <= MAX_WIDTH:
-        raise InputError(f"width {width}: {of} can be 1/16 to {MAX_WIDTH:g} times as wide")
+        raise InputError(
+            f"width {width:g} of {of}: it can be 1/16 to {MAX_WIDTH:g} times as wide as by default"
+        )
 
 
 def _library_network(
