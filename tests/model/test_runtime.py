@@ -179,6 +179,14 @@ def test_bytes_do_not_depend_on_the_number_of_threads(default_model):
         assert [one.tobytes() for one in found] == expected
 
 
+def test_batches_of_another_size_differ_by_rounding_alone(default_model):
+    images = pixels(2, 192, 192)
+    runtime = OpenVinoRuntime(default_model, 2)
+    (whole,) = runtime.run([(images,)])
+    single = runtime.run([(images[:1],), (images[1:],)])
+    np.testing.assert_allclose(np.concatenate(list(single)), whole, atol=1e-5)
+
+
 def test_threads_are_as_many_as_memory_can_hold(monkeypatch):
     monkeypatch.setattr(openvino_runtime, "usable_cores", lambda: 64.0)
     monkeypatch.setattr("psutil.cpu_count", lambda **_: 32)
@@ -244,7 +252,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it
 sys.path.insert(0, {tests!r})
 import numpy as np, openvino
 from small_models import small_model
-from carcinomap.model import openvino_runtime
 from carcinomap.model.openvino_runtime import OpenVinoRuntime
 
 convert, after = openvino.convert_model, []

@@ -19,7 +19,7 @@ from carcinomap.model.stored import OnnxModel
 from carcinomap.model.views import Shapes, check_views
 
 PREPARED = 2  # shapes; each takes as much memory as the activations of its batches
-FOR_A_BATCH = 1e9  # bytes of activations; the default networks need some 0.4e9
+FOR_A_BATCH = 1e9  # bytes of activations; the context network needs 0.2 to 0.4e9
 
 
 class OpenVinoRuntime:

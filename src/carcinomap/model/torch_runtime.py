@@ -53,6 +53,8 @@ class TorchRuntime:
         threads: Threads on the CPU, for the whole process; PyTorch's own choice by default.
     """
 
+    at_once = 1
+
     def __init__(self, model: Model, device: torch.device, threads: int | None = None) -> None:
         self._spec = model.spec
         self.classes = model.spec.classes
@@ -63,7 +65,6 @@ class TorchRuntime:
         module = Probabilities(model).to(memory_format=torch.channels_last).to(device)
         cuda = device.type == "cuda"
         self.batch_pixels = GPU_BATCH_PIXELS if cuda else 0
-        self.at_once = 1
         self.any_size = not cuda
         self._ahead = GPU_AHEAD if cuda else 0
         self._network = (
