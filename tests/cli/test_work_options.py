@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from carcinomap.cli import work_options
 from carcinomap.cli.main import app
-from carcinomap.cli.work_options import backend_of, slides_at_once, threads_each
+from carcinomap.cli.work_options import backend_of, fields_at_once, slides_at_once, threads_each
 from carcinomap.cluster import RayCluster
+from carcinomap.storage import as_path
 from carcinomap.work import OwnProcesses, WorkSettings
 
 NOTHING_ASKED = WorkSettings()
@@ -76,12 +77,44 @@ def test_a_cluster_is_asked_for_what_a_slide_needs():
 
 
 def test_processes_share_the_processors_unless_workers_says_how_many_threads(monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 12)
+    monkeypatch.setattr(work_options, "usable_cores", lambda: 12.0)
     assert threads_each(OwnProcesses(4), None) == 3
     assert threads_each(OwnProcesses(4), 5) == 5
     assert threads_each(OwnProcesses(16), None) == 1
     assert (threads_each(None, None), threads_each(None, 5)) == (None, 5)
     assert (slides_at_once(None), slides_at_once(0), slides_at_once(3)) == (8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("fields", "cores", "free", "at_once"),
+    [
+        (40, 2, 64e9, 2),
+        (40, 64, 64e9, 8),
+        (40, 64, 5e9, 3),
+        (12, 64, 64e9, 3),
+        (3, 64, 64e9, 1),
+        (0, 64, 64e9, 1),
+        (40, 0.5, 1e9, 1),
+    ],
+)
+def test_several_fields_are_mapped_at_once(fields, cores, free, at_once, tmp_path, monkeypatch):
+    monkeypatch.setattr(work_options, "usable_cores", lambda: cores)
+    monkeypatch.setattr(work_options, "usable_memory", lambda: int(free))
+    files = [tmp_path / f"{number}.png" for number in range(fields)]
+    for file in files:
+        file.write_bytes(b"a field")
+    assert fields_at_once(files) == at_once
+
+
+def test_among_fields_no_whole_slide_and_nothing_unknown(tmp_path):
+    fields = [tmp_path / f"{number}.png" for number in range(40)]
+    for file in fields:
+        file.write_bytes(b"a field")
+    whole = tmp_path / "whole.svs"
+    with whole.open("wb") as file:
+        file.truncate(work_options.FIELD_BYTES + 1)
+    for other in (whole, tmp_path / "missing.svs", tmp_path, as_path("s3://scans/one.svs")):
+        assert fields_at_once([*fields, other]) == 1
 
 
 def test_check_finds_the_same_in_processes(made_slides, tmp_path):

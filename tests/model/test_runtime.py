@@ -195,6 +195,11 @@ def test_threads_are_as_many_as_memory_can_hold(monkeypatch):
         assert openvino_runtime.affordable_threads() == threads
 
 
+@pytest.mark.parametrize(("threads", "members", "each"), [(8, 1, 8), (8, 3, 3), (2, 5, 1)])
+def test_the_models_of_an_ensemble_share_the_threads(threads, members, each):
+    assert open_runtime(small_model(), "cpu", threads, members).at_once == each
+
+
 def test_auto_is_openvino_without_a_gpu(model, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert isinstance(open_runtime(model), OpenVinoRuntime)
@@ -296,7 +301,7 @@ def test_threads_are_those_that_a_cluster_gives(monkeypatch, told, threads):
     monkeypatch.setenv("OMP_NUM_THREADS", told)
     monkeypatch.setattr(
         "carcinomap.model.openvino_runtime.OpenVinoRuntime",
-        lambda model, threads: seen.append(threads),
+        lambda model, threads, members: seen.append(threads),
     )
     open_runtime(small_model(), "cpu")
     open_runtime(small_model(), "cpu", 7)

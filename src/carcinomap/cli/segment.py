@@ -9,11 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from carcinomap.cli.command import Common, Outcome
-from carcinomap.cli.work_options import backend_of, threads_each
+from carcinomap.cli.work_options import backend_of, fields_at_once, threads_each
 from carcinomap.segmentation import Estimates, Segmentation, Segmentations, SegmentationSettings
+from carcinomap.segmentation.asked import SlideList
 from carcinomap.segmentation.dry_run import HEADINGS, describe
 from carcinomap.storage import AnyPath, as_path, is_remote
-from carcinomap.work import Shard, WorkSettings
+from carcinomap.work import Backend, Shard, WorkSettings
 
 Failures = Sequence[tuple[AnyPath, Exception]]
 
@@ -70,7 +71,6 @@ def segment(
     """
     from carcinomap.segmentation import estimate_slides  # noqa: PLC0415
     from carcinomap.segmentation import segment as segment_slides  # noqa: PLC0415
-    from carcinomap.segmentation.asked import SlideList  # noqa: PLC0415
 
     part = None if shard is None else Shard.parse(shard)
     asked = SlideList.of(slides, mpp)
@@ -78,8 +78,7 @@ def segment(
     if dry_run:
         threads = common.workers
         return _estimated(estimate_slides(asked, model, settings, threads=threads, **options))
-    tasks = len(asked.part(part).slides)
-    backend = backend_of(work, common.workers, tasks, uses_gpus=device in ("auto", "cuda"))
+    backend = _backend(asked.part(part), work, common.workers, device)
     options["threads"] = threads_each(backend, common.workers)
     try:
         result = segment_slides(
@@ -90,6 +89,16 @@ def segment(
             f"what is finished waits in {output}; the same command goes on"
         ) from stop
     return _mapped(result, as_path(output))
+
+
+def _backend(
+    asked: SlideList, work: WorkSettings, threads: int | None, device: str
+) -> Backend | None:
+    """Return where the slides are mapped: one after the other, or several fields at once."""
+    files = [one.path for one in asked.slides]
+    at_once = 1 if threads else fields_at_once(files)
+    on_gpus = device in ("auto", "cuda")
+    return backend_of(work, threads, len(files), uses_gpus=on_gpus, at_once=at_once)
 
 
 def _mapped(result: Segmentations, folder: AnyPath) -> Outcome:

@@ -5,11 +5,21 @@ how many slides at once make sense by themselves.
 """
 
 import os
+from collections.abc import Sequence
 
+from carcinomap.granted import usable_cores, usable_memory
+from carcinomap.storage import AnyPath, is_remote
 from carcinomap.work import Backend, WorkSettings
 
 AT_ONCE = 8
 """Slides at once that nobody asked for; more would wait for the same disk."""
+
+FIELD_BYTES = 10_000_000
+"""Of the file of a field or of a tissue core: one to a few tiles, too few for all processors."""
+FIELDS_EACH = 4
+"""Fields that make up for the seconds in which a process starts and loads its model."""
+FIELD_MEMORY = 1.5e9
+"""Bytes that a process takes to map a field."""
 
 
 def slides_at_once(workers: int | None) -> int:
@@ -18,7 +28,18 @@ def slides_at_once(workers: int | None) -> int:
     Args:
         workers: What ``--workers`` says.
     """
-    return workers or min(AT_ONCE, os.cpu_count() or 1)
+    return workers or min(AT_ONCE, max(1, int(usable_cores())))
+
+
+def fields_at_once(slides: Sequence[AnyPath]) -> int:
+    """Return how many slides to map at once by themselves: several where all of them are fields.
+
+    A tile is computed by one thread, so a single field would leave the other processors idle.
+    """
+    if not all(map(_is_field, slides)):
+        return 1
+    enough_for = min(len(slides) // FIELDS_EACH, int(usable_memory() / FIELD_MEMORY))
+    return max(1, min(slides_at_once(None), enough_for))
 
 
 def backend_of(
@@ -83,8 +104,12 @@ def threads_each(backend: Backend | None, workers: int | None) -> int | None:
     from carcinomap.work.processes import OwnProcesses  # noqa: PLC0415 - few commands need it
 
     if not workers and isinstance(backend, OwnProcesses):
-        return max(1, (os.cpu_count() or 1) // backend.count)
+        return max(1, int(usable_cores()) // backend.count)
     return workers or None
+
+
+def _is_field(path: AnyPath) -> bool:
+    return not is_remote(path) and path.is_file() and path.stat().st_size <= FIELD_BYTES
 
 
 def _gpu_count() -> int:

@@ -14,7 +14,9 @@ NVIDIA_DRIVERS = ("libcuda.so.1", "nvcuda.dll")
 AMD_DRIVER = Path("/dev/kfd")
 
 
-def open_runtime(model: Model, device: str = "auto", threads: int | None = None) -> Runtime:
+def open_runtime(
+    model: Model, device: str = "auto", threads: int | None = None, members: int = 1
+) -> Runtime:
     """Choose what executes a model: PyTorch on a GPU, OpenVINO on the CPU.
 
     Args:
@@ -22,6 +24,7 @@ def open_runtime(model: Model, device: str = "auto", threads: int | None = None)
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``.
         threads: Threads to compute with on the CPU; by default as many as ``OMP_NUM_THREADS``
             says, which clusters set to what they have given, and else one for each core.
+        members: Models of an ensemble, this one among them, that share the threads.
 
     Raises:
         InputError: There is no such device, or not for this model.
@@ -49,7 +52,7 @@ def open_runtime(model: Model, device: str = "auto", threads: int | None = None)
         from carcinomap.model.torch_runtime import TorchRuntime  # noqa: PLC0415
 
         return TorchRuntime(model, torch.device("cpu"), threads)
-    return OpenVinoRuntime(model, threads)
+    return OpenVinoRuntime(model, threads, members)
 
 
 def _allotted() -> int | None:

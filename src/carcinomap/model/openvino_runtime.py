@@ -1,5 +1,6 @@
 """OpenVINO executes a model on the CPU, in full precision."""
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -35,16 +36,17 @@ class OpenVinoRuntime:
     Args:
         model: The model; it is looked at again when a batch of another shape comes.
         threads: Threads to compute with; by default one for each core, as far as there is memory.
+        members: Runtimes that share the threads because they compute at the same time.
     """
 
     batch_pixels = 0
 
-    def __init__(self, model: Model, threads: int | None = None) -> None:
+    def __init__(self, model: Model, threads: int | None = None, members: int = 1) -> None:
         self._model = model
         self.classes = model.spec.classes
         self.views = model.spec.views
         self.stride = model.spec.stride
-        self.at_once = threads or affordable_threads()
+        self.at_once = math.ceil((threads or affordable_threads()) / members)
         self._settings = {
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": self.at_once,

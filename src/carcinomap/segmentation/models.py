@@ -91,7 +91,7 @@ def open_models(
     from carcinomap.model.ensemble import Ensemble  # noqa: PLC0415
 
     models = [open_model(file) for file in model_files(model)]
-    runtimes = [open_runtime(loaded, device, threads) for loaded in models]
+    runtimes = [open_runtime(loaded, device, threads, len(models)) for loaded in models]
     return (runtimes[0] if len(runtimes) == 1 else Ensemble(runtimes)), models
 
 
