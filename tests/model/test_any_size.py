@@ -46,7 +46,7 @@ def test_tiles_of_any_size_where_the_graph_allows_it(architecture: str, any_size
     spec = replace(small_model().spec, stride=network.stride)
     model = Model(replace(spec, preprocessing=network.preprocessing), network.module.eval())
     assert OpenVinoRuntime(model, 1).any_size == any_size
-    assert largest_difference(model, SIZES if any_size else SOME) < 1e-4
+    assert largest_difference(model, SIZES if any_size else SIZES[:1]) < 1e-4
 
 
 def test_a_network_that_keeps_its_size_is_made_for_each_shape() -> None:
@@ -62,4 +62,5 @@ def test_a_network_of_two_views_too() -> None:
     views = network.views(1.0, 128)
     spec = replace(small_model().spec, stride=32, views=views)
     model = Model(replace(spec, preprocessing=network.preprocessing), network.module.eval())
-    assert largest_difference(model) < 1e-4
+    assert not OpenVinoRuntime(model, 1).any_size
+    assert largest_difference(model, SIZES[:1]) < 1e-4

@@ -1,7 +1,8 @@
 """A converted network for tiles of any size, where its graph allows that.
 
 A graph is traced at one size. In many networks no size becomes part of it: then the same graph
-computes the same function at any other. Whether that holds is seen by trying.
+computes the same function at any other. Whether that holds is seen by trying, but of a network of several views it is known:
+what places one view in the other is computed for a size.
 """
 
 from collections.abc import Sequence
@@ -23,13 +24,16 @@ def of_any_size(network: openvino.Model, module: Probabilities, spec: ModelSpec)
     Args:
         network: Converted for fixed shapes.
         module: What it was converted from.
-        spec: Of the model.
+        spec: Of the model, which has one view.
     """
     free = network.clone()
     try:
-        reshape(free, [(-1, -1, -1, 3)] * len(spec.views))
+        reshape(free, [(-1, -1, -1, 3)])
         compiled = CORE.compile_model(free, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        alike = all(_alike(compiled, module, spec, *tried) for tried in TRIED)
+        sizes = [
+            (count, rows * spec.stride, columns * spec.stride) for count, rows, columns in TRIED
+        ]
+        alike = all(_alike(compiled, module, *size) for size in sizes)
     except RuntimeError:  # sizes in the graph contradict each other
         alike = False
     return free if alike else network
@@ -46,21 +50,11 @@ def reshape(network: openvino.Model, shapes: Sequence[Sequence[int]]) -> None:
 
 
 def _alike(
-    compiled: openvino.CompiledModel,
-    module: Probabilities,
-    spec: ModelSpec,
-    count: int,
-    rows: int,
-    columns: int,
+    compiled: openvino.CompiledModel, module: Probabilities, count: int, height: int, width: int
 ) -> bool:
     """Return whether both give the same probabilities for random pixels of a size."""
-    random = np.random.default_rng(0)
-    views = []
-    for view in spec.views:
-        scale = spec.stride * view.size / spec.views[0].size
-        shape = (count, round(rows * scale), round(columns * scale), 3)
-        views.append(random.integers(0, 256, shape, np.uint8))
+    pixels = np.random.default_rng(0).integers(0, 256, (count, height, width, 3), np.uint8)
     with torch.inference_mode():
-        wanted = module(*map(torch.from_numpy, views)).numpy()
-    found = compiled(views)[0]
+        wanted = module(torch.from_numpy(pixels)).numpy()
+    found = compiled([pixels])[0]
     return found.shape == wanted.shape and bool(np.abs(found - wanted).max() < ALIKE)

@@ -36,7 +36,8 @@ def converted(model: Model, shapes: Shapes | None = None) -> tuple[bytes, bytes]
         model: What becomes of its pixels, from uint8 (n, h, w, 3) to probabilities, is part of
             the result.
         shapes: Those of the inputs. None makes it for batches of any number, height and width, or
-            for a single one of the model's views where the network turns sizes into constants.
+            for a single one of the model's views where the network turns sizes into constants, as
+            those of several views do.
 
     Raises:
         InputError: The model's file is not usable.
@@ -72,7 +73,7 @@ def _convert(model: Model, shapes: Shapes | None, description: Path) -> None:
             exported = torch.export.export(module, example, strict=False)
             network = openvino.convert_model(exported)
         reshape(network, shapes or of_views)
-        if shapes is None:
+        if shapes is None and len(of_views) == 1:
             network = of_any_size(network, module, model.spec)
         openvino.save_model(network, description, compress_to_fp16=False)
     except Exception as error:  # of either library, in the way of the network at hand

@@ -70,6 +70,8 @@ class OpenVinoRuntime:
     def _of_any_size(self) -> openvino.CompiledModel | None:
         if isinstance(self._model, OnnxModel):
             return None  # a lab's own network promises nothing
+        if len(self.views) > 1:
+            return None  # see ``any_size``
         network = CORE.read_model(*cached_conversion(self._model))
         return self._compile(network) if network.is_dynamic() else None
 

@@ -18,7 +18,8 @@ def written(
 ) -> Takes:
     """Write a network for the first kind of batches with which it does what the model does.
 
-    Whether that holds is seen by trying: exporters turn sizes into constants silently.
+    Whether that holds is seen by trying: exporters turn sizes into constants silently. (Not those
+    of several views: see ``any_size``.)
 
     Args:
         write: Writes it for a kind of batches.
@@ -27,6 +28,8 @@ def written(
         wanted: The kinds to try before single patches.
     """
     for takes in wanted:
+        if takes is Takes.ANY_SIZE and len(model.spec.views) > 1:
+            continue
         try:
             write(takes)
             if agreement(opened(), model, _batches(model.spec, takes)).good:
