@@ -19,8 +19,9 @@ from carcinomap.cli.main import app
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
 SCRIPTS = sorted(DEPLOY.glob("*.sh"))
-TINY = ["--architecture", "unet", "--patch", "64", "--batch", "2", "--precision", "32"]
-TINY += ["--steps", "2", "--validation-patches", "4", "--no-pretrained", "--workers", "0"]
+TINY = ["--architecture", "unet", "--encoder", "tu-test_efficientnet", "--patch", "64"]
+TINY += ["--batch", "2", "--precision", "32", "--steps", "2", "--validation-patches", "4"]
+TINY += ["--no-pretrained", "--workers", "0"]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

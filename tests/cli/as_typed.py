@@ -10,8 +10,9 @@ from carcinomap.cli.main import app
 from carcinomap.model import Model, ModelSpec, build_network
 
 # A training that is over soon, of a model that is good for nothing.
-TINY = ["--architecture", "unet", "--patch", "64", "--batch", "2"]
-TINY += ["--steps", "2", "--validation-patches", "4", "--no-pretrained", "--workers", "0"]
+TINY = ["--architecture", "unet", "--encoder", "tu-test_efficientnet", "--patch", "64"]
+TINY += ["--batch", "2", "--steps", "2", "--validation-patches", "4"]
+TINY += ["--no-pretrained", "--workers", "0"]
 
 
 def call(*arguments: object) -> Result:

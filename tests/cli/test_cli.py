@@ -224,8 +224,8 @@ def test_sigterm_ends_training_as_ctrl_c_does(made_slides, tmp_path):
 def test_python_of_the_readme_runs(made_slides, tmp_path, monkeypatch, capsys):
     (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert len(code.strip().splitlines()) <= 12
-    quick = "architecture='unet', steps=2, patch=64, batch=2, validation_patches=4"
-    quick += ", pretrained=False, workers=0"
+    quick = "architecture='unet', encoder='tu-test_efficientnet', steps=2, patch=64, batch=2"
+    quick += ", validation_patches=4, pretrained=False, workers=0"
     monkeypatch.chdir(tmp_path)
     Path("SLIDES").symlink_to(made_slides)
     for suffix in (".svs", ".xml"):

@@ -42,7 +42,7 @@ def largest_difference(model: Model, sizes: Sequence[tuple[int, int, int]] = SOM
 @pytest.mark.parametrize(("architecture", "any_size"), [("unet", True), ("fpn", False)])
 def test_tiles_of_any_size_where_the_graph_allows_it(architecture: str, any_size: bool) -> None:
     torch.manual_seed(5)
-    network = build_network(architecture, "resnet18", 4, pretrained=False)
+    network = build_network(architecture, "tu-test_efficientnet", 4, pretrained=False)
     spec = replace(small_model().spec, stride=network.stride)
     model = Model(replace(spec, preprocessing=network.preprocessing), network.module.eval())
     assert OpenVinoRuntime(model, 1).any_size == any_size
@@ -58,7 +58,7 @@ def test_a_network_that_keeps_its_size_is_made_for_each_shape() -> None:
 
 def test_a_network_of_two_views_too() -> None:
     torch.manual_seed(6)
-    network = build_network("context-unet", "resnet18", 4, pretrained=False, context=2)
+    network = build_network("context-unet", "tu-test_efficientnet", 4, pretrained=False, context=2)
     views = network.views(1.0, 128)
     spec = replace(small_model().spec, stride=32, views=views)
     model = Model(replace(spec, preprocessing=network.preprocessing), network.module.eval())

@@ -20,7 +20,7 @@ def built(context=4, encoder="resnet18", classes=3):
 
 @pytest.fixture(scope="module")
 def model():
-    network = built(classes=4)
+    network = built(encoder="tu-test_efficientnet", classes=4)
     spec = ModelSpec(
         architecture=network.architecture,
         kwargs=network.kwargs,

@@ -37,11 +37,13 @@ def temporary(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.mark.parametrize("architecture", ["segformer", "context-unet"])
-def test_other_architectures_run_too(architecture):
+@pytest.mark.parametrize(
+    ("architecture", "encoder"), [("segformer", "mit_b0"), ("context-unet", "tu-test_efficientnet")]
+)
+def test_other_architectures_run_too(architecture, encoder):
     """Those with attention and with two views; all others were tried once by hand."""
     torch.manual_seed(2)
-    network = build_network(architecture, "resnet18", 3, pretrained=False)
+    network = build_network(architecture, encoder, 3, pretrained=False)
     views = network.views(1.0, 128)
     spec = replace(small_model().spec, stride=network.stride, views=views)
     model = Model(replace(spec, preprocessing=network.preprocessing), network.module.eval())

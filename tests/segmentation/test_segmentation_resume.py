@@ -1,5 +1,6 @@
 """A run that was stopped goes on, and ends with the same bytes."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -112,41 +113,35 @@ def test_stopping_again_and_again(
     assert contents(tmp_path) == whole
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-import test_segmentation_resume as t
-from carcinomap.segmentation.unfinished.spool import Spool
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
-kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
-where, count, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
-function = t.by_position
-if where == "network":
-    function = t.after(count, kill)
-if where == "record":
-    calls = []
-    write = Spool._write
-    def torn(self, record):
-        calls.append(1)
-        if len(calls) == count:
+
+def killed(where: str, count: int, output: Path, folder: Path) -> None:
+    """Map a slide until, for the n-th time, something is about to happen."""
+    function = after(count, die) if where == "network" else by_position
+    times = []
+    write, replace = Spool._write, os.replace
+
+    def torn(self: Spool, record: bytes) -> None:
+        times.append(1)
+        if len(times) == count:
             self._file.write(record[: len(record) // 2])
-            kill()
+            die()
         write(self, record)
-    Spool._write = torn
-if where == "publish":
-    replace, moved = os.replace, []
-    def stop(source, target):
+
+    def not_moved(source: Path, target: Path) -> None:
         if ".partial" in str(source) and "a.partial" not in str(Path(target).parent):
-            moved.append(1)
-            if len(moved) == count:
-                kill()
+            times.append(1)
+            if len(times) == count:
+                die()
         replace(source, target)
-    os.replace = stop
-t.segment_slide(
-    t.make_slide(Path(sys.argv[4])), t.FakeRuntime(function), t.model(), folder, t.SETTINGS
-)
-"""
+
+    if where == "record":
+        Spool._write = torn
+    if where == "publish":
+        os.replace = not_moved
+    segment_slide(make_slide(folder), FakeRuntime(function), model(), output, SETTINGS)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
@@ -166,14 +161,13 @@ t.segment_slide(
 def test_kill_9_and_the_same_again(
     tmp_path: Path, slide: MemorySlide, whole: dict[str, bytes], where: str, count: int
 ) -> None:
-    script = KILLED.format(tests=str(Path(__file__).parent))
-    killed = subprocess.run(
-        [sys.executable, "-c", script, where, str(count), tmp_path, slide.path.parent],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    # Its processes are copies of one that has imported what takes long.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "pytest", "carcinomap.model.networks"])
+    process = context.Process(target=killed, args=(where, count, tmp_path, slide.path.parent))
+    process.start()
+    process.join(180)
+    assert process.exitcode == -signal.SIGKILL
     assert (tmp_path / "a.partial").is_dir()
     assert not (tmp_path / "a.json").exists()
     half = {name: data for name, data in contents(tmp_path).items() if "partial" not in name}

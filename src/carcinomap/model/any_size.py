@@ -1,8 +1,8 @@
 """A converted network for tiles of any size, where its graph allows that.
 
 A graph is traced at one size. In many networks no size becomes part of it: then the same graph
-computes the same function at any other. Whether that holds is seen by trying, but of a network of several views it is known:
-what places one view in the other is computed for a size.
+computes the same function at any other. Whether that holds is seen by trying, and need not be where
+a network has several views: what places one in the other is computed for a size.
 """
 
 from collections.abc import Sequence
