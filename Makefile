@@ -12,9 +12,10 @@ READY := .venv/.installed
 demo: $(READY)
 	$(BIN)/carcinomap demo --output demo/ --overwrite
 
-# Each process of the tests computes on a core of its own, and takes up to 4 GB.
+# Each process of the tests computes on a core of its own, and takes up to 4 GB. The tests of a file
+# share what takes long to make, so they stay together; by their number alone short files would be last.
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(PROCESSES) --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -4,12 +4,14 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from carcinomap.demo import generate_cohort
+from carcinomap.progress import set_quiet
 
 # The suite says the same each time it runs; --hypothesis-profile=default looks for new examples.
 # No test fails for being slow on a busy machine.
@@ -23,6 +25,13 @@ atexit.register(shutil.rmtree, os.environ["CARCINOMAP_CACHE"], ignore_errors=Tru
 pytest_plugins = ["servers"]
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _not_quiet() -> Iterator[None]:
+    """Let no command that was called with ``--quiet`` silence the tests after it."""
+    yield
+    set_quiet(False)
 
 
 @pytest.fixture(scope="session")
