@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+THREAD_MEMORY = 1e9  # bytes of a network's activations for a batch; ours need 0.2 to 0.4e9
 V1_NO_LIMIT = 2**62  # bytes; the old form has no word for none and writes a number above it
 
 
@@ -50,6 +51,14 @@ def usable_memory() -> int:
     free = psutil.virtual_memory().available
     limit = granted().memory
     return free if limit is None else min(free, limit)
+
+
+def usable_threads() -> int:
+    """Return how many threads compute at the same time: on a core each, in a gigabyte each."""
+    import psutil  # noqa: PLC0415 - as above
+
+    cores = min(int(usable_cores()), psutil.cpu_count(logical=False) or 1)
+    return max(1, min(cores, int(usable_memory() / THREAD_MEMORY)))
 
 
 def _groups(root: Path) -> Iterator[Path]:

@@ -78,6 +78,8 @@ def test_a_cluster_is_asked_for_what_a_slide_needs():
 
 def test_processes_share_the_processors_unless_workers_says_how_many_threads(monkeypatch):
     monkeypatch.setattr(work_options, "usable_cores", lambda: 12.0)
+    monkeypatch.setattr(work_options, "usable_threads", lambda: 12)
+    assert threads_each(OwnProcesses(1), None) is None  # as many as it finds good
     assert threads_each(OwnProcesses(4), None) == 3
     assert threads_each(OwnProcesses(4), 5) == 5
     assert threads_each(OwnProcesses(16), None) == 1

@@ -11,7 +11,7 @@ import torch
 from small_models import small_model
 
 from carcinomap.errors import InputError
-from carcinomap.model import Model, build_network, open_runtime, openvino_runtime
+from carcinomap.model import Model, build_network, open_runtime
 from carcinomap.model.openvino_runtime import OpenVinoRuntime
 from carcinomap.model.torch_runtime import TorchRuntime
 from carcinomap.slide import View
@@ -187,12 +187,12 @@ def test_batches_of_another_size_differ_by_rounding_alone(default_model):
     np.testing.assert_allclose(np.concatenate(list(single)), whole, atol=1e-5)
 
 
-def test_threads_are_as_many_as_memory_can_hold(monkeypatch):
-    monkeypatch.setattr(openvino_runtime, "usable_cores", lambda: 64.0)
+def test_threads_are_as_many_as_memory_can_hold(model, monkeypatch):
+    monkeypatch.setattr("carcinomap.granted.usable_cores", lambda: 64.0)
     monkeypatch.setattr("psutil.cpu_count", lambda **_: 32)
     for free, threads in [(500e9, 32), (8e9, 8), (0.5e9, 1)]:
-        monkeypatch.setattr(openvino_runtime, "usable_memory", lambda free=free: int(free))
-        assert openvino_runtime.affordable_threads() == threads
+        monkeypatch.setattr("carcinomap.granted.usable_memory", lambda free=free: int(free))
+        assert OpenVinoRuntime(model).at_once == threads
 
 
 @pytest.mark.parametrize(("threads", "members", "each"), [(8, 1, 8), (8, 3, 3), (2, 5, 1)])

@@ -7,7 +7,7 @@ how many slides at once make sense by themselves.
 import os
 from collections.abc import Sequence
 
-from carcinomap.granted import usable_cores, usable_memory
+from carcinomap.granted import usable_cores, usable_memory, usable_threads
 from carcinomap.storage import AnyPath, is_remote
 from carcinomap.work import Backend, WorkSettings
 
@@ -104,7 +104,7 @@ def threads_each(backend: Backend | None, workers: int | None) -> int | None:
     from carcinomap.work.processes import OwnProcesses  # noqa: PLC0415 - few commands need it
 
     if not workers and isinstance(backend, OwnProcesses):
-        return max(1, int(usable_cores()) // backend.count)
+        return None if backend.count == 1 else max(1, usable_threads() // backend.count)
     return workers or None
 
 

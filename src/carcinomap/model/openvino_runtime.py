@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from carcinomap.errors import CarcinomapError
-from carcinomap.granted import usable_cores, usable_memory
+from carcinomap.granted import usable_threads
 from carcinomap.model.conversion_cache import cached_conversion
 from carcinomap.model.onnx_graph import for_pixels
 from carcinomap.model.quiet_openvino import CORE, openvino
@@ -20,7 +19,6 @@ from carcinomap.model.stored import OnnxModel
 from carcinomap.model.views import Shapes, check_views
 
 PREPARED = 2  # shapes; each takes as much memory as the activations of its batches
-FOR_A_BATCH = 1e9  # bytes of activations; the context network needs 0.2 to 0.4e9
 
 
 class OpenVinoRuntime:
@@ -46,7 +44,7 @@ class OpenVinoRuntime:
         self.classes = model.spec.classes
         self.views = model.spec.views
         self.stride = model.spec.stride
-        self.at_once = math.ceil((threads or affordable_threads()) / members)
+        self.at_once = math.ceil((threads or usable_threads()) / members)
         self._settings = {
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": self.at_once,
@@ -119,12 +117,6 @@ class OpenVinoRuntime:
             raise CarcinomapError(
                 f"OpenVINO cannot prepare the network {self._model.spec.architecture} ({error})"
             ) from error
-
-
-def affordable_threads() -> int:
-    """Return how many batches the cores compute, and the memory holds, at the same time."""
-    cores = min(int(usable_cores()), psutil.cpu_count(logical=False) or 1)
-    return max(1, min(cores, int(usable_memory() / FOR_A_BATCH)))
 
 
 def _result(request: openvino.InferRequest) -> NDArray[np.float32]:
