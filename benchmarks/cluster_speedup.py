@@ -41,6 +41,7 @@ def show(options):
     for _ in range(options.repeats):  # taking turns
         for name, found in zip(seconds, _one_of_each(options.cache, slides, model), strict=True):
             seconds[name].append(found)
+            print(f"{name}: {found:.1f} s", file=sys.stderr, flush=True)
     print(
         f"{options.slides} slides of {options.side}², a U-Net, seconds from the first to the last "
         f"with the cluster started and the model loaded; best / median of {options.repeats}.\n"
