@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from carcinomap.slide import find_slides
-from measured import run
+from measured import run, table
 
 WAYS = {"by itself": (), "one by one": ("--processes", "1")}
 
@@ -22,13 +22,14 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     fields = list(find_slides(options.folder))[: options.first]
-    print(f"{len(fields)} fields | seconds | CPU seconds | peak MB\n---|---|---|---")
+    rows = []
     for _ in range(options.repeats):
         for name, how in WAYS.items():
             with tempfile.TemporaryDirectory() as maps:
                 command = [sys.executable, "-m", "carcinomap", "segment", *fields, "--quiet", *how]
                 done = run([*command, "--model", options.model, "--output", maps])
-            print(f"{name} | {done.seconds:.1f} | {done.cpu:.1f} | {done.peak:.0f}", flush=True)
+            rows.append([name, f"{done.seconds:.1f}", f"{done.cpu:.1f}", f"{done.peak:.0f}"])
+    table([f"{len(fields)} fields", "seconds", "CPU seconds", "peak MB"], rows)
 
 
 if __name__ == "__main__":

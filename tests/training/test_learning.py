@@ -159,7 +159,7 @@ def test_two_processes_learn_from_the_patches_of_one(
     for devices in ("1", "2"):
         output = tmp_path / devices
         command = [str(script), str(made_slides), str(output), devices]
-        if devices == "1":
+        if devices == "1":  # here, where all that takes long is imported already
             with monkeypatch.context() as patch:
                 patch.setattr(SegmentationTask, "training_step", SegmentationTask.training_step)
                 patch.setattr(sys, "argv", command)
