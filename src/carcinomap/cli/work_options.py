@@ -16,8 +16,8 @@ AT_ONCE = 8
 
 FIELD_BYTES = 10_000_000
 """Of the file of a field or of a tissue core: one to a few tiles, too few for all processors."""
-FIELDS_EACH = 4
-"""Fields that make up for the seconds in which a process starts and loads its model."""
+FIELDS_EACH = 8
+"""Fields that make up for the seconds in which a process starts and loads its model (measured)."""
 FIELD_MEMORY = 1.5e9
 """Bytes that a process takes to map a field."""
 
