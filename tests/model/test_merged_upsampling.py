@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+import segmentation_models_pytorch as smp
 import torch
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoderBlock
 
 from carcinomap.model import build_network
-from carcinomap.model.merged_upsampling import MergedBlock, merge_upsampling
+from carcinomap.model.merged_upsampling import MergedBlock, fuse_normalisation
 
 
 def seasoned(module):
@@ -19,47 +20,73 @@ def seasoned(module):
     return module.eval()
 
 
-@pytest.mark.parametrize("skip", [0, 3])
-def test_a_block_gives_the_same(skip):
+@pytest.fixture(params=[0, 3], ids=["nothing kept", "three channels kept"])
+def block_and_inputs(request):
     torch.manual_seed(1)
-    block = seasoned(UnetDecoderBlock(5, skip, 7))
-    features, kept = torch.randn(2, 5, 6, 9), torch.randn(2, skip, 12, 18) if skip else None
+    kept = torch.randn(2, request.param, 12, 18)
+    features = torch.randn(2, 5, 6, 9)
+    block = UnetDecoderBlock(5, request.param, 7)
+    return block, (features, 12, 18, kept)
+
+
+def test_a_block_gives_the_same(block_and_inputs):
+    block, inputs = block_and_inputs
+    seasoned(block)
     with torch.no_grad():
-        expected = block(features, 12, 18, kept)
-        found = MergedBlock(block)(features, 12, 18, kept)
+        expected, found = block(*inputs), MergedBlock(block)(*inputs)
     assert expected.std() > 0.1
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("architecture", ["unet", "context-unet"])
-def test_a_network_gives_the_same_and_stays_as_it_was(architecture):
-    torch.manual_seed(2)
-    network = build_network(architecture, "resnet18", 3, pretrained=False)
-    module = seasoned(network.module)
-    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-    images = [torch.randn(1, 3, 256, 128) for _ in network.views(1.0, 128)]
-    merged = merge_upsampling(module)
-    assert sum(isinstance(one, MergedBlock) for one in merged.modules()) == 5
+def test_a_block_without_anything_to_join_gives_the_same(block_and_inputs):
+    block, (features, *size, _) = block_and_inputs
+    block = UnetDecoderBlock(5, 0, 7)
     with torch.no_grad():
-        expected, found = module(*images), merged(*images)
+        expected, found = block(features, *size), MergedBlock(block)(features, *size)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_block_learns_the_same(block_and_inputs):
+    block, inputs = block_and_inputs
+    block = block.double().train()
+    features, height, width, kept = inputs
+    gradients = []
+    for module in (block, MergedBlock(block)):
+        leaves = [features.double().requires_grad_(), kept.double().requires_grad_()]
+        result = module(leaves[0], height, width, leaves[1])
+        block.zero_grad()
+        (result * torch.arange(result.numel()).view_as(result).sin()).sum().backward()
+        gradients.append([one.grad for one in (*leaves, *block.parameters()) if one.numel()])
+    assert all(gradient.abs().max() > 0.1 for gradient in gradients[0])
+    for expected, found in zip(*gradients, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+# The finest stages of MiT and ConvNeXt have no channels.
+@pytest.mark.parametrize("encoder", ["resnet18", "mit_b0", "tu-test_convnext"])
+def test_a_network_gives_what_the_librarys_gives_with_its_weights(encoder):
+    torch.manual_seed(2)
+    library = seasoned(smp.Unet(encoder, encoder_weights=None, classes=3))
+    network = build_network("unet", encoder, 3, pretrained=False).module.eval()
+    network.load_state_dict(library.state_dict())
+    assert sum(isinstance(one, MergedBlock) for one in network.modules()) == 5
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        expected, found = library(image), network(image)
     scale = float(expected.abs().max())
     np.testing.assert_allclose(found / scale, expected / scale, atol=1e-5)
-    assert not any(isinstance(one, MergedBlock) for one in module.modules())
-    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
 
 
-@pytest.mark.parametrize(
-    "options", [{"attention_type": "scse"}, {"interpolation_mode": "bilinear"}]
-)
-def test_what_cannot_be_merged_stays(options):
-    class Holder(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            network = build_network("unet", "resnet18", 3, pretrained=False).module
-            self.decoder = network.decoder
-            self.decoder.blocks[1] = UnetDecoderBlock(5, 3, 7, **options)
-
-    merged = merge_upsampling(Holder())
-    assert [isinstance(block, MergedBlock) for block in merged.decoder.blocks] == [
-        number != 1 for number in range(5)
-    ]
+@pytest.mark.parametrize("architecture", ["unet", "context-unet"])
+def test_with_its_normalisation_fused_it_gives_the_same(architecture):
+    network = build_network(architecture, "tu-test_efficientnet", 3, pretrained=False)
+    module = seasoned(network.module)
+    images = [torch.randn(1, 3, 256, 128) for _ in network.views(1.0, 128)]
+    with torch.no_grad():
+        expected = module(*images)
+        fuse_normalisation(module)
+        found = module(*images)
+    blocks = [one for one in module.modules() if isinstance(one, MergedBlock)]
+    assert all(not list(block.conv1[1].parameters()) for block in blocks)
+    scale = float(expected.abs().max())
+    np.testing.assert_allclose(found / scale, expected / scale, atol=1e-5)

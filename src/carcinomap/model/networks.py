@@ -19,6 +19,7 @@ from carcinomap.model.encoder import (
     library_name,
     load_pretrained,
 )
+from carcinomap.model.merged_upsampling import merge_upsampling
 from carcinomap.model.spec import Preprocessing
 from carcinomap.slide import View
 
@@ -145,6 +146,7 @@ def _unet(encoder: str, classes: int, pretrained: bool, decoder_width: float) ->
     # Vectors of a processor have eight numbers or sixteen.
     channels = [max(8, 8 * round(count * decoder_width / 8)) for count in DECODER_CHANNELS]
     network = _library_network(UNET, encoder, classes, pretrained, decoder_channels=channels)
+    merge_upsampling(network.module.get_submodule("decoder"))
     if decoder_width == 1:
         return network
     return replace(network, kwargs={**network.kwargs, "decoder_width": float(decoder_width)})
