@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from carcinomap.doctor.line import Check, Line, gigabytes, reinstall
-from carcinomap.granted import granted
+from carcinomap.granted import granted, usable_memory
 
 ENOUGH = 4e9  # bytes: a slide's map takes up to 1.5 GB, a small training twice that
 SHARED = Path("/dev/shm")  # noqa: S108 - the folder that PyTorch passes batches through
@@ -17,12 +17,10 @@ def _memory() -> Iterator[Line]:
 
     machine, limit = psutil.virtual_memory(), granted().memory
     said = f"{gigabytes(machine.total)}, {gigabytes(machine.available)} of it free"
-    usable = machine.available
     if limit is not None and limit < machine.total:
         said += f"; this process and those of its group may use {gigabytes(limit)}"
-        usable = min(usable, limit)
     facts = {"total": machine.total, "available": machine.available, "limit": limit}
-    if usable < ENOUGH:
+    if usable_memory() < ENOUGH:
         advice = f"close other programs, or get more: {gigabytes(ENOUGH)} free suit one slide"
         yield Line("memory", "note", said, f"{advice} and small trainings", facts)
     else:
