@@ -5,7 +5,7 @@ import torch
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoderBlock
 
 from carcinomap.model import build_network
-from carcinomap.model.merged_upsampling import MergedBlock, fuse_normalisation
+from carcinomap.model.merged_upsampling import FixedBlock, MergedBlock, for_inference
 
 
 def seasoned(module):
@@ -33,7 +33,7 @@ def test_a_block_gives_the_same(block_and_inputs):
     block, inputs = block_and_inputs
     seasoned(block)
     with torch.no_grad():
-        expected, found = block(*inputs), MergedBlock(block)(*inputs)
+        expected, found = block(*inputs), MergedBlock(block, 5)(*inputs)
     assert expected.std() > 0.1
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -42,7 +42,7 @@ def test_a_block_without_anything_to_join_gives_the_same(block_and_inputs):
     block, (features, *size, _) = block_and_inputs
     block = UnetDecoderBlock(5, 0, 7)
     with torch.no_grad():
-        expected, found = block(features, *size), MergedBlock(block)(features, *size)
+        expected, found = block(features, *size), MergedBlock(block, 5)(features, *size)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -51,7 +51,7 @@ def test_a_block_learns_the_same(block_and_inputs):
     block = block.double().train()
     features, height, width, kept = inputs
     gradients = []
-    for module in (block, MergedBlock(block)):
+    for module in (block, MergedBlock(block, 5)):
         leaves = [features.double().requires_grad_(), kept.double().requires_grad_()]
         result = module(leaves[0], height, width, leaves[1])
         block.zero_grad()
@@ -78,15 +78,18 @@ def test_a_network_gives_what_the_librarys_gives_with_its_weights(encoder):
 
 
 @pytest.mark.parametrize("architecture", ["unet", "context-unet"])
-def test_with_its_normalisation_fused_it_gives_the_same(architecture):
+def test_for_inference_it_gives_the_same_and_stays_as_it_was(architecture):
     network = build_network(architecture, "tu-test_efficientnet", 3, pretrained=False)
     module = seasoned(network.module)
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     images = [torch.randn(1, 3, 256, 128) for _ in network.views(1.0, 128)]
+    fixed = for_inference(module.train())
+    module.eval()
+    assert sum(isinstance(one, FixedBlock) for one in fixed.modules()) == 5
+    assert not any(one.requires_grad for one in fixed.parameters())
     with torch.no_grad():
-        expected = module(*images)
-        fuse_normalisation(module)
-        found = module(*images)
-    blocks = [one for one in module.modules() if isinstance(one, MergedBlock)]
-    assert all(not list(block.conv1[1].parameters()) for block in blocks)
+        expected, found = module(*images), fixed(*images)
     scale = float(expected.abs().max())
     np.testing.assert_allclose(found / scale, expected / scale, atol=1e-5)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+    assert all(one.requires_grad for one in module.parameters())

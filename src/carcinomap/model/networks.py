@@ -146,7 +146,8 @@ def _unet(encoder: str, classes: int, pretrained: bool, decoder_width: float) ->
     # Vectors of a processor have eight numbers or sixteen.
     channels = [max(8, 8 * round(count * decoder_width / 8)) for count in DECODER_CHANNELS]
     network = _library_network(UNET, encoder, classes, pretrained, decoder_channels=channels)
-    merge_upsampling(network.module.get_submodule("decoder"))
+    unet: Any = network.module
+    merge_upsampling(unet.decoder, unet.encoder.out_channels[-1])
     if decoder_width == 1:
         return network
     return replace(network, kwargs={**network.kwargs, "decoder_width": float(decoder_width)})

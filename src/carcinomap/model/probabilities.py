@@ -1,11 +1,9 @@
 """From pixels to probabilities: what every runtime executes, whatever executes it."""
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
-from carcinomap.model.merged_upsampling import fuse_normalisation
+from carcinomap.model.merged_upsampling import for_inference
 from carcinomap.model.spec import Model
 
 
@@ -17,8 +15,7 @@ class Probabilities(nn.Module):
 
     def __init__(self, model: Model) -> None:
         super().__init__()
-        self.network = copy.deepcopy(model.network).eval().requires_grad_(False)
-        fuse_normalisation(self.network)
+        self.network = for_inference(model.network)
         mean, std = (
             torch.tensor(values).view(1, 3, 1, 1)
             for values in (model.spec.preprocessing.mean, model.spec.preprocessing.std)

@@ -1,23 +1,21 @@
 """What is exported: a network between its preprocessing and a softmax."""
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
+from carcinomap.model.merged_upsampling import for_inference
 from carcinomap.model.spec import Model
 
 
 class FromPixels(nn.Module):
     """RGB of 0 to 255, float32 (n, 3, h, w) for each view → probabilities (n, classes, h, w).
 
-    Channels first and float, as other programs feed networks. The network is a copy of the model's,
-    without what our runtimes rewrite: its operations are those that every exporter knows.
+    Channels first and float, as other programs feed networks. The network is a copy of the model's.
     """
 
     def __init__(self, model: Model) -> None:
         super().__init__()
-        self.network = copy.deepcopy(model.network).eval().requires_grad_(False)
+        self.network = for_inference(model.network)
         mean, std = (
             torch.tensor(values).view(1, 3, 1, 1)
             for values in (model.spec.preprocessing.mean, model.spec.preprocessing.std)
