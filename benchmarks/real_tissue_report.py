@@ -52,12 +52,8 @@ def _show(heading, recipes, reference):
     rows = []
     for name, runs in recipes.items():
         pooled = sum(counts[name].values())
-        # With the same changes where there is such a run: a network is compared with itself.
-        same = ", ".join([reference, *runs[0]["changes"]])
-        other = same if same in counts and same != name else reference
-        against = ""
-        if other in counts and name != other:
-            against = _difference(counts[name], counts[other])
+        other = _compared(runs, recipes, reference)
+        against = _difference(counts[name], counts[other]) if other else ""
         rows.append(
             [
                 name,
@@ -72,6 +68,19 @@ def _show(heading, recipes, reference):
             ]
         )
     table([*head, "steps", "s a step", "version (code)"], rows)
+
+
+def _compared(runs, recipes, reference):
+    """Return the name of what a recipe is held against: with as many of its changes as there is."""
+    changes = set(runs[0]["changes"])
+    fitting = {
+        name: len(theirs[0]["changes"])
+        for name, theirs in recipes.items()
+        if theirs is not runs
+        and theirs[0]["recipe"] == reference
+        and changes.issuperset(theirs[0]["changes"])
+    }
+    return max(fitting, key=fitting.get, default=None)
 
 
 def _by_patient(runs):
