@@ -12,7 +12,7 @@ import copy
 import time
 
 import torch
-from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoderBlock
+from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder, UnetDecoderBlock
 from torch.nn import functional
 
 from carcinomap.model import build_network
@@ -70,7 +70,7 @@ def row(name, network, precision, options):
 def library(module):
     """Return a network with the library's own decoder blocks, and the same weights."""
     module = copy.deepcopy(module)
-    for decoder in [one for one in module.modules() if hasattr(one, "blocks")]:
+    for decoder in [one for one in module.modules() if isinstance(one, UnetDecoder)]:
         for number, block in enumerate(decoder.blocks):
             if isinstance(block, MergedBlock):
                 plain = UnetDecoderBlock(1, 0, 1)

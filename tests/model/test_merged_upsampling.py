@@ -38,11 +38,11 @@ def test_a_block_gives_the_same(block_and_inputs):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_block_without_anything_to_join_gives_the_same(block_and_inputs):
-    block, (features, *size, _) = block_and_inputs
-    block = UnetDecoderBlock(5, 0, 7)
+def test_a_block_without_anything_to_join_gives_the_same():
+    torch.manual_seed(1)
+    block, features = UnetDecoderBlock(5, 0, 7), torch.randn(2, 5, 6, 9)
     with torch.no_grad():
-        expected, found = block(features, *size), MergedBlock(block, 5)(features, *size)
+        expected, found = block(features, 12, 18), MergedBlock(block, 5)(features, 12, 18)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -81,6 +81,7 @@ def test_a_network_gives_what_the_librarys_gives_with_its_weights(encoder):
 
 @pytest.mark.parametrize("architecture", ["unet", "context-unet"])
 def test_for_inference_it_gives_the_same_and_stays_as_it_was(architecture):
+    torch.manual_seed(3)
     network = build_network(architecture, "tu-test_efficientnet", 3, pretrained=False)
     module = seasoned(network.module)
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
@@ -95,3 +96,14 @@ def test_for_inference_it_gives_the_same_and_stays_as_it_was(architecture):
     np.testing.assert_allclose(found / scale, expected / scale, atol=1e-5)
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
     assert all(one.requires_grad for one in module.parameters())
+
+
+def test_the_librarys_own_decoder_stays_for_inference_and_nothing_random_is_drawn():
+    library = seasoned(smp.Unet("tu-test_efficientnet", encoder_weights=None, classes=3))
+    ours = build_network("unet", "tu-test_efficientnet", 3, pretrained=False).module
+    image = torch.ones(1, 3, 64, 64)
+    state = torch.get_rng_state()
+    fixed, _ = for_inference(library), for_inference(ours)
+    assert torch.equal(torch.get_rng_state(), state)
+    with torch.no_grad():
+        assert torch.equal(fixed(image), library(image))

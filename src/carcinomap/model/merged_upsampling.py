@@ -32,7 +32,8 @@ def for_inference(network: nn.Module) -> nn.Module:
     network = copy.deepcopy(network).eval().requires_grad_(False)
     for decoder in [module for module in network.modules() if isinstance(module, UnetDecoder)]:
         for number, block in enumerate(decoder.blocks):
-            decoder.blocks[number] = FixedBlock(block)
+            if isinstance(block, MergedBlock):
+                decoder.blocks[number] = FixedBlock(block)
     return network
 
 
@@ -78,11 +79,13 @@ class FixedBlock(nn.Module):
         super().__init__()
         old = fuse_conv_bn_eval(block.conv1[0], block.conv1[1])
         own, kept = old.weight[:, : block.channels], old.weight[:, block.channels :]
-        self.on_features = nn.ConvTranspose2d(block.channels, old.out_channels, 4, 2, padding=1)
+        # Without memory, and without drawing weights that are replaced at once.
+        count, none = old.out_channels, "meta"
+        self.on_features = nn.ConvTranspose2d(block.channels, count, 4, 2, padding=1, device=none)
         self.on_features.weight, self.on_features.bias = nn.Parameter(doubling(own)), old.bias
         self.on_kept = None
         if block.kept:
-            self.on_kept = nn.Conv2d(block.kept, old.out_channels, 3, padding=1, bias=False)
+            self.on_kept = nn.Conv2d(block.kept, count, 3, padding=1, bias=False, device=none)
             self.on_kept.weight = nn.Parameter(kept)
         self.requires_grad_(False)
         self.activation = block.conv1[2]
