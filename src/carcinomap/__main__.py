@@ -1,10 +1,12 @@
 """The command ``carcinomap``, also as ``python -m carcinomap``."""
 
+import os
 import sys
 
 from carcinomap.signals import interrupt_on_sigterm
 
 INTERRUPTED = 130
+SPINS = "1000"  # benchmarks/training_beside.py
 
 
 def main() -> None:
@@ -14,6 +16,7 @@ def main() -> None:
     """
     try:
         interrupt_on_sigterm()
+        _wait_asleep()
         if sys.argv[1:2] == ["doctor"]:  # where a library is broken that other commands load
             from carcinomap.cli.doctor import alone  # noqa: PLC0415
 
@@ -23,6 +26,16 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _wait_asleep() -> None:
+    """Have PyTorch's threads spin only shortly while they wait for one another.
+
+    By default they keep a core from the very thread that they wait for, as soon as any other
+    process computes. GNU's OpenMP reads this once, when PyTorch is loaded.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
 
 
 if __name__ == "__main__":

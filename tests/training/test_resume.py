@@ -7,6 +7,7 @@ import torch
 from small_training import SMALL
 
 from carcinomap.cohort import Cohort
+from carcinomap.evaluation.curves import read_curves
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.watch import Watch
 
@@ -64,6 +65,9 @@ def test_stopped_and_resumed_equals_never_stopped(
     assert [one["global_step"] for one in last] == [6, 6]
     for part in ("state_dict", "current_model_state", "optimizer_states", "scores"):
         assert same(last[0][part], last[1][part]), part
+    curves = [read_curves(tmp_path / name / "logs") for name in ("whole", "parts")]
+    assert curves[0] == curves[1]
+    assert {curve.name: curve.steps for curve in curves[0]}["val/mean_iou"] == (2, 4, 6)
     if settings.hard_negatives:
         (places,) = (state for name, state in last[0]["callbacks"].items() if "Hard" in name)
         assert places["places"]

@@ -115,7 +115,8 @@ class SegmentationTask(lightning.LightningModule):
         samples = self._division.samples(self.global_rank, self._part(batch_idx))
         images, labels = self._augment(_light(images), labels, samples, self.global_step)
         loss: Tensor = self._loss(self._logits(images), labels)
-        self.log("loss", loss)
+        # Lightning's own count of steps is one too high whenever a training has gone on.
+        self.log_dict({"loss": loss, "step": float(self.global_step)})
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -142,7 +143,8 @@ class SegmentationTask(lightning.LightningModule):
             if there
         }
         mean = sum(iou.values()) / len(iou) if iou else 0.0
-        self.log_dict({"val/mean_iou": mean, **{f"val/iou/{name}": v for name, v in iou.items()}})
+        scores = {"val/mean_iou": mean, **{f"val/iou/{name}": v for name, v in iou.items()}}
+        self.log_dict({**scores, "step": float(self.global_step)})
         self._scores = {"step": self.global_step, "mean_iou": mean, "iou": iou}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
