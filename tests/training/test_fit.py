@@ -10,7 +10,7 @@ from small_training import SMALL
 from carcinomap.cohort import Cohort, read_cohort
 from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.model import load_model
-from carcinomap.model.card import card
+from carcinomap.model.card import card, caveats
 from carcinomap.model.torch_runtime import TorchRuntime
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.data import prepare
@@ -91,6 +91,30 @@ def test_resume_goes_on_where_it_stopped(cohort, tmp_path):
     assert last["global_step"] == 4
     name = next(iter(before))
     assert not torch.equal(last["state_dict"][f"network.{name}"], before[name])
+
+
+def test_where_nobody_validates_all_teach_and_the_last_weights_are_kept(cohort, tmp_path):
+    settings = TrainingSettings(**SMALL, steps=3, validate_every=2, validation_share=0)
+    result = train(cohort, tmp_path, settings)
+    spec = load_model(result.model).spec
+    everybody = sorted({case.patient for case in cohort.cases})
+    assert spec.training["patients"] == {"train": everybody}
+    assert result.scores == spec.scores == {}
+    assert any("no scores" in line for line in caveats(spec))
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+    last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] == 3
+    for name, value in weights(result.model).items():
+        assert torch.equal(last["state_dict"][f"network.{name}"], value)
+    case = cohort.cases[0]
+    data = prepare(Cohort(cohort.source, (case,)), load_scheme(), settings)
+    assert [source.outside for source in data.training] == [None]
+    assert data.validation == ()
+
+
+def test_patience_needs_somebody_who_validates():
+    with pytest.raises(ValueError, match="--validation-share"):
+        TrainingSettings(patience=2, validation_share=0)
 
 
 def test_one_patient_is_split_in_space(cohort, tmp_path):

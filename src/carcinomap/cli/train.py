@@ -1,5 +1,6 @@
 """``carcinomap train``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,12 +70,15 @@ def train(
 
 def _of_one(result: "TrainingResult") -> Outcome:
     data = {"model": str(result.model), "steps": result.steps, "scores": dict(result.scores)}
-    iou = ", ".join(f"{name} {value:.3f}" for name, value in result.scores["iou"].items())
-    text = (
-        f"{result.steps} steps; best validation mean IoU {result.scores['mean_iou']:.3f} "
-        f"at step {result.scores['step']} ({iou})\n{result.model}"
-    )
-    return Outcome(data, text, notes=result.notes)
+    said = f"{result.steps} steps; {_best(result.scores)}\n{result.model}"
+    return Outcome(data, said, notes=result.notes)
+
+
+def _best(scores: Mapping[str, Any]) -> str:
+    if not scores:
+        return "nobody validated, so nothing is known of how good the model is"
+    iou = ", ".join(f"{name} {value:.3f}" for name, value in scores["iou"].items())
+    return f"best validation mean IoU {scores['mean_iou']:.3f} at step {scores['step']} ({iou})"
 
 
 def _of_folds(result: "FoldsResult", output: Path) -> Outcome:

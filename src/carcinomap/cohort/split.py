@@ -41,11 +41,12 @@ def split_by_patient(
     Args:
         cases: The cases.
         areas: For each case the outlined area of each class, in mm².
-        share: Share of the patients that validate.
+        share: Share of the patients that validate; 0 for none.
         seed: Seed of the choices.
 
     Returns:
-        The cases, each with a split. None validates where fewer than two patients train.
+        The cases, each with a split. None validates where fewer than two patients train,
+        or none is to.
 
     Raises:
         InputError: A patient stands in two splits.
@@ -57,7 +58,7 @@ def split_by_patient(
     if "val" not in told.values():
         pool = open_patients or sorted(p for p, split in told.items() if split == "train")
         training = set(pool) | {p for p, split in told.items() if split == "train"}
-        if len(training) > 1:
+        if share and len(training) > 1:
             chosen = _choose(pool, len(training), _per_patient(cases, areas), share, seed)
     return tuple(
         replace(case, split="val" if case.patient in chosen else told.get(case.patient, "train"))

@@ -37,7 +37,7 @@ class TrainingData:
     Attributes:
         cases: Every case that takes part, with its split.
         training: Sources of training patches.
-        validation: Sources of validation patches.
+        validation: Sources of validation patches; may be none.
         notes: What a user should know: slides left out, and how validation was chosen.
     """
 
@@ -79,7 +79,7 @@ def prepare(cohort: Cohort, scheme: ClassScheme, settings: TrainingSettings) -> 
     validation = [source for source in sources if split[source.case].split == "val"]
     if not training:
         raise InputError(f"{cohort.source}: no slide is left to train on")
-    if not validation:
+    if not validation and settings.validation_share:
         blocks = [spatial_block(source, scheme) for source in training]
         pairs = list(zip(training, blocks, strict=True))
         validation = [source.restricted(inside=block) for source, block in pairs]
@@ -173,8 +173,8 @@ def validation_loader(
     views: Sequence[View],
     size: int,
     share: Callable[[], tuple[int, int]],
-) -> DataLoader[Patch]:
-    """Return a loader of the validation patches, the same ones every time.
+) -> DataLoader[Patch] | None:
+    """Return a loader of the validation patches, the same ones every time; None without any.
 
     Args:
         data: The sources.
@@ -184,6 +184,8 @@ def validation_loader(
         size: Patches of a batch.
         share: Returns the number of this process and how many there are, who share the patches.
     """
+    if not data.validation:
+        return None
     keys = [key for source in data.validation for key in grid_keys(source, scheme, views[0])]
     if not keys:
         raise InputError("the validation slides have no tissue of the size of a patch")

@@ -33,7 +33,8 @@ class TrainingResult:
 
     Attributes:
         model: The model file.
-        scores: ``mean_iou`` and ``iou`` by class, on the validation patches of the best step.
+        scores: ``mean_iou`` and ``iou`` by class, on the validation patches of the best step;
+            empty where nobody validated.
         steps: Steps taken.
         notes: What a user should know.
     """
@@ -58,7 +59,8 @@ def train(
 
     Args:
         cohort: The cases.
-        output: Folder of the run; ``model.safetensors`` in it is the best model.
+        output: Folder of the run; ``model.safetensors`` in it is the best model, or the last one
+            where nobody validates.
         settings: How to train.
         scheme: The classes; the cohort's own, or else BACH's four, where none are given.
         init: Model file to start from, of the same kind of network; its classes may be others.
@@ -93,11 +95,11 @@ def train(
         network.module, network.preprocessing, scheme, settings, steps, division, weights
     )
     checkpoint = fit(task, data, scheme, settings, views, division, run, steps, resume)
-    best = _load_best(checkpoint, task)
-    result = TrainingResult(run.model, best, task.global_step, (*data.notes, *notes))
+    scores = _load(checkpoint, task)
+    result = TrainingResult(run.model, scores, task.global_step, (*data.notes, *notes))
     if first:
         _save(result, network, data, scheme, settings)
-        write_json(run.summary, summary(best, result.steps, time.time() - started, result.notes))
+        write_json(run.summary, summary(scores, result.steps, time.time() - started, result.notes))
     return result
 
 
@@ -131,7 +133,7 @@ def _division(settings: TrainingSettings, network: Network) -> Division:
     return Division(batch, processes, settings.accumulate)
 
 
-def _load_best(path: Path, task: SegmentationTask) -> dict[str, Any]:
+def _load(path: Path, task: SegmentationTask) -> dict[str, Any]:
     """Load the weights of a checkpoint into the task's network and return their scores."""
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     task.load_state_dict(checkpoint["state_dict"])

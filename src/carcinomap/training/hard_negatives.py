@@ -1,4 +1,4 @@
-"""After every validation, the training looks for normal tissue that it takes for cancer."""
+"""Between validations, the training looks for normal tissue that it takes for cancer."""
 
 from typing import Any, cast
 
@@ -27,6 +27,14 @@ class HardNegatives(Callback):
 
     def on_validation_end(self, trainer: lightning.Trainer, task: Any) -> None:
         """Look at new places of class 0."""
+        self._look(trainer, task)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, task: Any) -> None:
+        """The same, where nothing validates."""
+        if not trainer.enable_validation:
+            self._look(trainer, task)
+
+    def _look(self, trainer: lightning.Trainer, task: Any) -> None:
         sampler = self._batches.sampler
         candidates = sampler.candidates(trainer.global_step, LOOKED_AT)
         was_training = task.training

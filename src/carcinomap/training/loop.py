@@ -6,12 +6,11 @@ import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
@@ -20,6 +19,7 @@ from carcinomap.progress import progress
 from carcinomap.slide import View
 from carcinomap.training.averaging import RunningMean
 from carcinomap.training.batches import Division
+from carcinomap.training.checkpoints import checkpoints
 from carcinomap.training.data import TrainingData, training_loader, validation_loader
 from carcinomap.training.hard_negatives import HardNegatives
 from carcinomap.training.hardware import hardware
@@ -51,9 +51,9 @@ def fit(
     steps: int | None,
     resume: bool,
 ) -> Path:
-    """Run the training loop and return the best checkpoint.
+    """Run the training loop and return the best checkpoint, or without validation the last.
 
-    One of Lightning's epochs is the time between two validations.
+    One of Lightning's epochs is the time between two validations, or two checkpoints.
     """
     interval = settings.validate_every or max(1, min(200, (steps or 1000) // 10))
 
@@ -66,16 +66,14 @@ def fit(
     training = training_loader(data, scheme, settings, views, division, interval, now)
     part = division.batch // division.processes // division.parts
     validation = validation_loader(data, scheme, settings, views, part, share)
-    checkpoint = partial(ModelCheckpoint, run.checkpoints, enable_version_counter=False)
-    best = checkpoint(run.best.stem, monitor=BEST, mode="max")
-    last = checkpoint(run.last.stem)  # its own: `save_last` is no newer than the best
+    kept = checkpoints(run, validation is not None)
     with _quietly(), progress("training", steps, "steps") as advance:
         watch = Watch(advance, run.failures, data.cases)
         trainer = lightning.Trainer(
             max_steps=-1 if steps is None else steps,
             max_epochs=-1,
             logger=TensorBoardLogger(run.logs, name="", version=""),
-            callbacks=[watch, *_callbacks(settings, training), best, last],
+            callbacks=[watch, *_callbacks(settings, training), *kept],
             gradient_clip_val=settings.clip or None,
             accumulate_grad_batches=division.parts,
             num_sanity_val_steps=0,
@@ -97,7 +95,7 @@ def fit(
             # Lightning turns Ctrl-C into an exit of its own and leaves the signal ignored.
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from stop
-    return Path(best.best_model_path)
+    return Path(kept[0].best_model_path)
 
 
 def _callbacks(settings: TrainingSettings, training: DataLoader[Any]) -> Iterator[Callback]:

@@ -32,7 +32,7 @@ class Run:
 
     @property
     def model(self) -> Path:
-        """The model file with the best weights, written when the training has ended."""
+        """The model file with the weights that are kept, written when the training has ended."""
         return self.folder / "model.safetensors"
 
     @property
@@ -42,7 +42,7 @@ class Run:
 
     @property
     def best(self) -> Path:
-        """The state with the best scores so far."""
+        """The state with the best scores so far, if anybody validates."""
         return self.checkpoints / "best.ckpt"
 
     @property
@@ -112,7 +112,7 @@ class Run:
         if not self.last.is_file():
             raise InputError(
                 f"{self.folder}: nothing to resume, there is no checkpoints/{self.last.name} "
-                "(it is written at the first validation)"
+                "(it is written at every validation)"
             )
         try:
             before = yaml.safe_load(self.settings.read_text(encoding="utf-8"))

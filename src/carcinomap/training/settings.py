@@ -141,7 +141,11 @@ class TrainingSettings(Settings):
         False, description="Take no patches from blurred, folded or inked tissue."
     )
     validation_share: float = Field(
-        0.2, gt=0, lt=1, description="Share of the patients that validate, if the cohort is silent."
+        0.2,
+        ge=0,
+        lt=1,
+        description="Share of the patients that validate, if the cohort is silent; with 0 all of "
+        "them teach, and the last weights are kept, without a score.",
     )
     validation_patches: int = Field(
         256, ge=1, description="Most patches looked at in one validation."
@@ -161,4 +165,10 @@ class TrainingSettings(Settings):
     def _one_length(self) -> "TrainingSettings":
         if self.steps is not None and self.epochs is not None:
             raise ValueError("give --steps or --epochs, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _patience_for_somebody(self) -> "TrainingSettings":
+        if self.patience is not None and not self.validation_share:
+            raise ValueError("--patience waits for validations; give --validation-share too")
         return self
