@@ -1,6 +1,7 @@
 """Tasks on Ray: one cluster for all tests here, since each takes seconds to start."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from carcinomap.cluster import RayCluster
-from carcinomap.errors import InputError
+from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.work import LostError, Task
 
 if find_spec("ray") is None:
@@ -32,7 +33,7 @@ class Log:
     """A board that keeps what it is told."""
 
     def __init__(self):
-        self.begun, self.steps, self.ended_ones = [], [], []
+        self.begun, self.steps, self.ended_ones, self.notes = [], [], [], []
 
     def started(self, index, name, host):
         self.begun.append((index, name, host))
@@ -42,6 +43,9 @@ class Log:
 
     def ended(self, outcome):
         self.ended_ones.append(outcome.index)
+
+    def noted(self, note):
+        self.notes.append(note)
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +191,41 @@ def dead(number):
         return psutil.Process(int(number)).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+@pytest.mark.parametrize(
+    ("installed", "said"),
+    [
+        ({"__init__.py": "", "version.py": "__version__ = '0.0.1'"}, "has carcinomap 0.0.1, and"),
+        ({"__init__.py": "import nowhere_to_be_found"}, "cannot load carcinomap (ModuleNotFound"),
+    ],
+)
+def test_a_machine_that_can_do_nothing_for_a_run_is_left_out(cluster, tmp_path, installed, said):
+    package = tmp_path / "carcinomap"
+    package.mkdir()
+    for name, text in installed.items():
+        (package / name).write_text(text)
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    other = cluster.add_node(num_cpus=4, env_vars={"PYTHONPATH": path})
+    go = tmp_path / "go"
+
+    class Opening(Log):
+        def noted(self, note):
+            super().noted(note)
+            go.touch()  # until then the first machine is busy
+
+    board = Opening()
+    tasks = [Task(str(n), cluster_tasks.wait_for, (go, tmp_path / "log")) for n in range(12)]
+    try:
+        outcomes = done(tasks, board, retries=0)
+        with pytest.raises(CarcinomapError, match=re.escape(said)):
+            done(tasks, cpus=3)
+    finally:
+        cluster.remove_node(other)
+    assert [outcome.error for outcome in outcomes] == [None] * 12
+    assert max(outcome.attempts for outcome in outcomes) > 1
+    (note,) = board.notes
+    assert said in note
 
 
 def test_closing_interrupts_tasks_that_run(cluster, tmp_path):

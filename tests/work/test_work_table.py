@@ -92,6 +92,17 @@ def test_the_latest_failures_stand_there_with_their_reasons():
     assert failures[:3] == [f"s{i}.svs: reason {i}" for i in (2, 3, 4)]
 
 
+def test_notes_stay(capsys):
+    table = Table(3)
+    table.board.noted("one machine\x1b[2J is of no use")
+    assert table.lines()[1] == "note: one machine\N{REPLACEMENT CHARACTER}[2J is of no use"
+    table.board.close()
+    assert len(table.lines()) == 2
+    with shown("mapping", 1) as board:
+        board.noted("it is so")
+    assert capsys.readouterr().err == "note: it is so\n"
+
+
 def test_height_is_bounded_and_nothing_is_kept_of_ended_tasks():
     table = Table(10_000)
     for index in range(9_000):

@@ -9,27 +9,20 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError, TaskCancelledError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from carcinomap.cluster.arrival import arrival
 from carcinomap.cluster.job import SentJob, lost
-from carcinomap.cluster.needs import machines_of, needs_on
+from carcinomap.cluster.machines import Machines
 from carcinomap.cluster.news import News, Note, Try
-from carcinomap.cluster.node import Order, do
+from carcinomap.cluster.node import Done, Order
 from carcinomap.errors import CarcinomapError
 from carcinomap.version import __version__
 from carcinomap.work.serving import sendable, too_large
 from carcinomap.work.task import Board, Outcome, Task
 from carcinomap.work.worker_main import ENDING_SECONDS
 
-LOOK_SECONDS = 5
-"""Time between two looks at the machines: some may have come, or gone."""
-
 NEWS_SECONDS = 0.3
 """Time between two questions for news."""
-
-WAITING = 2
-"""At least so many tasks wait at the cluster for others to end. As many as run do so where that is
-more: who starts machines on demand sees then that there is work."""
 
 
 class Dispatch:
@@ -49,8 +42,7 @@ class Dispatch:
         Raises:
             InputError: No machine of the cluster can hold a task.
         """
-        self._machines = machines_of(ray.nodes())
-        self._needs = needs_on(self._machines, cpus, gpus, memory_bytes)
+        self._machines = Machines(cpus, gpus, memory_bytes)
         self._retries = retries
         self._memory_bytes = memory_bytes
         self._board = board
@@ -59,17 +51,12 @@ class Dispatch:
         self._flying: dict[Any, SentJob] = {}
         self._news = News()
         self._next_news = 0.0
-        self._room = 0
-        self._next_look = 0.0
-        folder = os.getcwd()
-        self._order = Order(__version__, self._needs.gpus, memory_bytes, folder, self._news.board)
+        needs = self._machines.needs
+        self._order = pickle.dumps(Order(needs.gpus, memory_bytes, os.getcwd(), self._news.board))
         # Ray is not to begin anything again by itself: it does not count as we do.
         self._do = ray.remote(
-            num_cpus=self._needs.cpus,
-            num_gpus=self._needs.gpus,
-            memory=self._needs.memory,
-            max_retries=0,
-        )(do)
+            num_cpus=needs.cpus, num_gpus=needs.gpus, memory=needs.memory, max_retries=0
+        )(arrival())
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield what becomes of each task.
@@ -92,8 +79,8 @@ class Dispatch:
 
     def _send(self, ended: list[Outcome]) -> bool:
         """Send as many jobs as the cluster can use; return whether there may be more."""
-        self._look()
-        while len(self._flying) < self._room:
+        room = self._machines.room()
+        while len(self._flying) < room:
             job = self._again.popleft() if self._again else self._taken()
             if job is None:
                 return False
@@ -112,24 +99,10 @@ class Dispatch:
         return None if task is None else SentJob(index, task)
 
     def _sent(self, job: SentJob, pickled: bytes) -> Any:
-        options: dict[str, Any] = {"name": job.task.name}
+        options = {"name": job.task.name, **self._machines.options(job)}
         if job.alone:  # processes are not shared by tasks whose environments differ
             options["runtime_env"] = {"env_vars": {"CARCINOMAP_TASK": str(job.index)}}
-        able = [machine.id for machine in self._machines if self._needs.fit(machine)]
-        others = [machine for machine in able if machine != job.shunned]
-        if job.shunned in able and others:
-            chosen = NodeAffinitySchedulingStrategy(others[job.index % len(others)], soft=True)
-            options["scheduling_strategy"] = chosen
-        return self._do.options(**options).remote(pickled, self._order, job.of)
-
-    def _look(self) -> None:
-        """Look at the cluster now and then: how much fits there?"""
-        now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + LOOK_SECONDS
-            self._machines = machines_of(ray.nodes())
-            at_once = sum(self._needs.fit(machine) for machine in self._machines)
-            self._room = at_once + max(WAITING, at_once)
+        return self._do.options(**options).remote(__version__, pickled, self._order, job.of)
 
     def _wait(self, ended: list[Outcome]) -> None:
         """Wait a moment for jobs to end, and see to those that have."""
@@ -147,7 +120,7 @@ class Dispatch:
         """See to a job that has come back, or never will."""
         job = self._flying[reference]
         try:
-            outcome = job.outcome(ray.get(reference))
+            found = ray.get(reference)
         except RayError as error:
             self._hear(self._news.all())  # how it was lost may be among them
             failure = self._failure(error, job)
@@ -156,23 +129,31 @@ class Dispatch:
             else:
                 self._end(job.failure(failure), ended)
         else:
-            self._begun(job, outcome.host)
-            self._end(outcome, ended)
+            if isinstance(found, Done):
+                self._begun(job, found.host)
+                self._end(job.outcome(found), ended)
+            else:
+                self._misled(job, *found)
         del self._flying[reference]
+
+    def _misled(self, job: SentJob, machine: str, why: str) -> None:
+        """See to a job that was sent to a machine which can do nothing for this run."""
+        job.misled += 1
+        self._again.append(job)
+        if self._machines.leave_out(machine, why):
+            self._board.noted(f"{why}: the other machines do the work")
 
     def _failure(self, error: RayError, job: SentJob) -> CarcinomapError | None:
         """Return what is wrong with a job for good; None where it is to be begun again."""
         if isinstance(error, RayTaskError) and not isinstance(error, TaskCancelledError):
             reason = str(error.cause).partition("\n")[0]
-            return CarcinomapError(
-                f"it could not be begun on its machine; is carcinomap installed there? ({reason})"
-            )
+            return CarcinomapError(f"it could not be begun on its machine ({reason})")
         if job.known.too_large is not None and self._memory_bytes is not None:
             if job.known.too_large:
                 return too_large(self._memory_bytes)
             job.alone = True  # tasks before it may have left its process large
             return None
-        return lost(error, job) if job.attempts > self._retries else None
+        return lost(error, job) if job.attempts - job.misled > self._retries else None
 
     def _hear(self, notes: Mapping[Try, Note]) -> None:
         """Tell the board what is new."""

@@ -31,10 +31,12 @@ class SentJob(Job):
 
     Attributes:
         shunned: Ray's name of the machine where it was lost last; empty where it was not.
+        misled: How many attempts were on machines that could not even begin it.
         known: What was told of this attempt.
     """
 
     shunned: str = ""
+    misled: int = 0
     known: Note = field(default_factory=Note)
 
     @property

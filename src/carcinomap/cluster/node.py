@@ -16,7 +16,6 @@ from carcinomap.cluster.news import WAIT_SECONDS, Note, Try
 from carcinomap.cluster.waking import interruptible
 from carcinomap.errors import CarcinomapError
 from carcinomap.signals import interrupt_on_sigterm
-from carcinomap.version import __version__
 from carcinomap.work.serving import sendable, serve
 from carcinomap.work.worker_main import STOPPED
 
@@ -28,14 +27,12 @@ class Order:
     """What a machine of the cluster is to know of all tasks of a run.
 
     Attributes:
-        version: Version of carcinomap that asks.
         gpus: How many of them a task may use.
         memory_bytes: What a task's process may take; None watches nothing.
         folder: From where relative paths count.
         board: Where to tell how it goes.
     """
 
-    version: str
     gpus: float
     memory_bytes: int | None
     folder: str
@@ -92,11 +89,6 @@ def do(pickled: bytes, order: Order, of: Try) -> Done:
 
 
 def _prepare(order: Order) -> None:
-    if order.version != __version__:
-        raise CarcinomapError(
-            f"carcinomap {order.version} asks, and on {platform.node()} is {__version__}: "
-            "install the same on all machines, or results would not be the same"
-        )
     with suppress(OSError):  # who names all paths in full need not be in a folder that is shared
         os.chdir(order.folder)
     if not order.gpus:  # Ray hides none of them

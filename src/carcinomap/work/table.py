@@ -18,7 +18,7 @@ from carcinomap.work.row import Row, plain
 from carcinomap.work.task import Board, Outcome
 
 REFRESH_PER_SECOND = 4
-FAILURES = 3  # shown, of the latest
+FAILURES = NOTES = 3  # shown, of the latest
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def shown(title: str, total: int) -> Iterator[Board]:
             finally:
                 table.close()
     else:
-        yield _Lines(title, total) if total > 1 else _Silent()
+        yield _Lines(title, total)
 
 
 class _Silent:
@@ -57,9 +57,12 @@ class _Silent:
     def ended(self, outcome: Outcome) -> None:
         pass
 
+    def noted(self, note: str) -> None:
+        pass
+
 
 class _Lines(_Silent):
-    """Writes a line for each task that has ended, for a log."""
+    """Writes a line for each of several tasks that has ended, for a log."""
 
     def __init__(self, title: str, total: int):
         self._title = title
@@ -67,17 +70,25 @@ class _Lines(_Silent):
         self._ended = 0
 
     def ended(self, outcome: Outcome) -> None:
+        if self._total == 1:
+            return
         self._ended += 1
         counter = f"{self._ended:{len(str(self._total))}d}/{self._total}"
         what = f"done in {_duration(outcome.seconds)}"
         if outcome.error is not None:
             what = f"failed: {plain(str(outcome.error))}"
-        sys.stderr.write(f"{self._title} {counter} {plain(outcome.name)} {what}\n")
+        self._write(f"{self._title} {counter} {plain(outcome.name)} {what}")
+
+    def noted(self, note: str) -> None:
+        self._write(f"note: {plain(note)}")
+
+    def _write(self, line: str) -> None:
+        sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
 
 
 class LiveTable:
-    """A headline, a row for each task that runs, and the latest failures.
+    """A headline, notes, a row for each task that runs, and the latest failures.
 
     It is told of tasks in one thread and drawn in another. Nothing is kept of tasks that ended
     but counts, and the few failures.
@@ -92,6 +103,7 @@ class LiveTable:
         self._lock = threading.Lock()
         self._rows: dict[int, Row] = {}
         self._failures: deque[str] = deque(maxlen=FAILURES)
+        self._notes: deque[str] = deque(maxlen=NOTES)
         self._done = self._failed = 0
         self._seconds = self._work = 0.0
         self._hosts: set[str] = set()
@@ -122,8 +134,13 @@ class LiveTable:
                 self._seconds += outcome.seconds
                 self._work += 1
 
+    def noted(self, note: str) -> None:
+        """See ``Board``."""
+        with self._lock:
+            self._notes.append(f"note: {plain(note)}")
+
     def close(self) -> None:
-        """Leave only the headline."""
+        """Leave only the headline and the notes."""
         with self._lock:
             self._closed = True
 
@@ -148,6 +165,7 @@ class LiveTable:
             parts: list[RenderableType] = []
             if self._total > 1:
                 parts.append(self._headline())
+            parts += [_line(note, "yellow") for note in self._notes]
             if not self._closed:
                 failures = self._failures if self._total > 1 else ()
                 parts += [_line(failure, "red") for failure in failures]

@@ -62,3 +62,6 @@ class Board(Protocol):
 
     def ended(self, outcome: Outcome) -> None:
         """Nothing more will happen to a task."""
+
+    def noted(self, note: str) -> None:
+        """Something is to be known of the work as a whole."""

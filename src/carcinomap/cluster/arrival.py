@@ -1,0 +1,38 @@
+"""What Ray carries to a machine: it finds out whether that machine can do anything for the run.
+
+Only Python and Ray have to be there for it. A machine without carcinomap, or with another version,
+would otherwise fail every task in no time, and so be given nearly all of them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+Unfit = tuple[str, str]
+"""Ray's name of a machine that cannot work for the run, and why."""
+
+
+def arrival() -> Callable[..., Any]:
+    """Return the function for Ray: a nested one is sent as it is, and not looked up by its name.
+
+    It takes the version of carcinomap that asks, the pickled task, the pickled ``Order`` and which
+    ``Try`` it is. It returns what ``node.do`` does, or an ``Unfit``.
+    """
+
+    def arrive(version: str, task: bytes, order: bytes, of: tuple[int, int]) -> Any:
+        import pickle  # noqa: PLC0415 - it takes no names of this file with it
+        import platform  # noqa: PLC0415
+
+        import ray  # noqa: PLC0415
+
+        machine, host = ray.get_runtime_context().get_node_id(), platform.node()
+        try:
+            from carcinomap.version import __version__  # noqa: PLC0415
+
+            if __version__ != version:
+                return machine, f"{host} has carcinomap {__version__}, and here is {version}"
+            from carcinomap.cluster.node import do  # noqa: PLC0415
+        except Exception as fault:
+            return machine, f"{host} cannot load carcinomap ({type(fault).__name__}: {fault})"
+        return do(task, pickle.loads(order), of)  # noqa: S301 - of whose cluster this is
+
+    return arrive
