@@ -193,19 +193,33 @@ def dead(number):
         return True
 
 
+BLIND = """
+import os
+sees = os.path.exists
+os.path.exists = lambda path: ".carcinomap-shared-" not in str(path) and sees(path)
+"""
+
+
 @pytest.mark.parametrize(
-    ("installed", "said"),
+    ("there", "said"),
     [
-        ({"__init__.py": "", "version.py": "__version__ = '0.0.1'"}, "has carcinomap 0.0.1, and"),
-        ({"__init__.py": "import nowhere_to_be_found"}, "cannot load carcinomap (ModuleNotFound"),
+        (
+            {"carcinomap/__init__.py": "", "carcinomap/version.py": "__version__ = '0.0.1'"},
+            "has carcinomap 0.0.1, and",
+        ),
+        (
+            {"carcinomap/__init__.py": "import nowhere_to_be_found"},
+            "cannot load carcinomap (ModuleNotFound",
+        ),
+        ({"sitecustomize.py": BLIND}, "has another {tmp_path}, or none"),
     ],
 )
-def test_a_machine_that_can_do_nothing_for_a_run_is_left_out(cluster, tmp_path, installed, said):
-    package = tmp_path / "carcinomap"
-    package.mkdir()
-    for name, text in installed.items():
-        (package / name).write_text(text)
-    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+def test_a_machine_that_can_do_nothing_for_a_run_is_left_out(cluster, tmp_path, there, said):
+    said = said.replace("{tmp_path}", str(tmp_path))
+    for name, text in there.items():
+        (tmp_path / "lib" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "lib" / name).write_text(text)
+    path = os.pathsep.join([str(tmp_path / "lib"), os.environ["PYTHONPATH"]])
     other = cluster.add_node(num_cpus=4, env_vars={"PYTHONPATH": path})
     go = tmp_path / "go"
 
@@ -214,18 +228,19 @@ def test_a_machine_that_can_do_nothing_for_a_run_is_left_out(cluster, tmp_path, 
             super().noted(note)
             go.touch()  # until then the first machine is busy
 
-    board = Opening()
+    board, writing = Opening(), {"shared": tmp_path / "maps" / "not there yet"}
     tasks = [Task(str(n), cluster_tasks.wait_for, (go, tmp_path / "log")) for n in range(12)]
     try:
-        outcomes = done(tasks, board, retries=0)
+        outcomes = done(tasks, board, retries=0, **writing)
         with pytest.raises(CarcinomapError, match=re.escape(said)):
-            done(tasks, cpus=3)
+            done(tasks, cpus=3, **writing)
     finally:
         cluster.remove_node(other)
     assert [outcome.error for outcome in outcomes] == [None] * 12
     assert max(outcome.attempts for outcome in outcomes) > 1
     (note,) = board.notes
     assert said in note
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["go", "lib", "log"]
 
 
 def test_closing_interrupts_tasks_that_run(cluster, tmp_path):

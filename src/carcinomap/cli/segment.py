@@ -78,7 +78,7 @@ def segment(
     if dry_run:
         threads = common.workers
         return _estimated(estimate_slides(asked, model, settings, threads=threads, **options))
-    backend = _backend(asked.part(part), work, common.workers, device)
+    backend = _backend(asked.part(part), work, common.workers, device, as_path(output))
     options["threads"] = threads_each(backend, common.workers)
     try:
         result = segment_slides(
@@ -92,13 +92,13 @@ def segment(
 
 
 def _backend(
-    asked: SlideList, work: WorkSettings, threads: int | None, device: str
+    asked: SlideList, work: WorkSettings, threads: int | None, device: str, output: AnyPath
 ) -> Backend | None:
     """Return where the slides are mapped: one after the other, or several fields at once."""
     files = [one.path for one in asked.slides]
     at_once = 1 if threads else fields_at_once(files)
     on_gpus = device in ("auto", "cuda")
-    return backend_of(work, threads, len(files), uses_gpus=on_gpus, at_once=at_once)
+    return backend_of(work, threads, len(files), output=output, uses_gpus=on_gpus, at_once=at_once)
 
 
 def _mapped(result: Segmentations, folder: AnyPath) -> Outcome:

@@ -69,7 +69,7 @@ def tiles(
         _write_preview(preview, found, scheme, settings.mpp, common.seed)
     if output is None:
         return Outcome({"preview": str(preview)}, Text(str(preview)), notes=found.notes)
-    backend, threads = _hands(found, work, common.workers)
+    backend, threads = _hands(found, work, common.workers, output)
     try:
         result = write_tiles(found, output, settings, scheme, threads, overwrite, backend)
     except KeyboardInterrupt as stop:
@@ -82,13 +82,13 @@ def tiles(
 
 
 def _hands(
-    cohort: "Cohort", work: WorkSettings, workers: int | None
+    cohort: "Cohort", work: WorkSettings, workers: int | None, output: Path
 ) -> tuple[Backend | None, int | None]:
     """Return what cuts the slides, and the threads it has for each of them."""
     annotated = sum(case.annotation is not None for case in cohort.cases)
     threads = workers or (None if work.cluster is None else 1)  # so that as many fit as can
     at_once = slides_at_once(None)
-    backend = backend_of(work, threads, annotated, at_once=at_once, fewest=FEWEST)
+    backend = backend_of(work, threads, annotated, output=output, at_once=at_once, fewest=FEWEST)
     return backend, threads_each(backend, threads)
 
 

@@ -6,6 +6,7 @@ how many slides at once make sense by themselves.
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from carcinomap.granted import usable_cores, usable_memory, usable_threads
 from carcinomap.storage import AnyPath, is_remote
@@ -47,6 +48,7 @@ def backend_of(
     threads: int | None,
     tasks: int,
     *,
+    output: AnyPath | None = None,
     uses_gpus: bool = False,
     at_once: int = 1,
     fewest: int = 2,
@@ -57,6 +59,7 @@ def backend_of(
         work: What is asked for.
         threads: Threads of each task, where that is known: on a cluster they are reserved for it.
         tasks: How many tasks there are.
+        output: Folder where they write, if they do.
         uses_gpus: Tasks compute on a GPU where there is one; each GPU is for the tasks of one
             process, and by themselves there are as many processes.
         at_once: Tasks at once by themselves, without GPUs.
@@ -79,6 +82,7 @@ def backend_of(
             gpus=None if uses_gpus else 0,  # None: one, where the cluster has any
             memory_bytes=memory,
             retries=work.retries,
+            shared=output if isinstance(output, Path) else None,
         )
     if tasks < fewest and work.processes is None and memory is None:
         return None

@@ -1,7 +1,8 @@
 """What Ray carries to a machine: it finds out whether that machine can do anything for the run.
 
 Only Python and Ray have to be there for it. A machine without carcinomap, or with another version,
-would otherwise fail every task in no time, and so be given nearly all of them.
+would otherwise fail every task in no time, and so be given nearly all of them; one that does not
+share the storage would keep its results to itself.
 """
 
 from collections.abc import Callable
@@ -14,12 +15,14 @@ Unfit = tuple[str, str]
 def arrival() -> Callable[..., Any]:
     """Return the function for Ray: a nested one is sent as it is, and not looked up by its name.
 
-    It takes the version of carcinomap that asks, the pickled task, the pickled ``Order`` and which
-    ``Try`` it is. It returns what ``node.do`` does, or an ``Unfit``.
+    It takes the version of carcinomap that asks, the mark of ``shared.marked``, the pickled task,
+    the pickled ``Order`` and which ``Try`` it is. It returns what ``node.do`` does, or an
+    ``Unfit``.
     """
 
-    def arrive(version: str, task: bytes, order: bytes, of: tuple[int, int]) -> Any:
-        import pickle  # noqa: PLC0415 - it takes no names of this file with it
+    def arrive(version: str, mark: str, task: bytes, order: bytes, of: tuple[int, int]) -> Any:
+        import os  # noqa: PLC0415 - it takes no names of this file with it
+        import pickle  # noqa: PLC0415
         import platform  # noqa: PLC0415
 
         import ray  # noqa: PLC0415
@@ -33,6 +36,9 @@ def arrival() -> Callable[..., Any]:
             from carcinomap.cluster.node import do  # noqa: PLC0415
         except Exception as fault:
             return machine, f"{host} cannot load carcinomap ({type(fault).__name__}: {fault})"
+        if mark and not os.path.exists(mark):
+            folder = os.path.dirname(mark)
+            return machine, f"{host} has another {folder}, or none: it has to be shared"
         return do(task, pickle.loads(order), of)  # noqa: S301 - of whose cluster this is
 
     return arrive

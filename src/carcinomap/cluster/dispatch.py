@@ -36,8 +36,9 @@ class Dispatch:
         gpus: float | None,
         memory_bytes: int | None,
         retries: int,
+        mark: str,
     ):
-        """See ``RayCluster``.
+        """See ``RayCluster``; for ``mark`` see ``shared.marked``.
 
         Raises:
             InputError: No machine of the cluster can hold a task.
@@ -46,6 +47,7 @@ class Dispatch:
         self._retries = retries
         self._memory_bytes = memory_bytes
         self._board = board
+        self._mark = mark
         self._new = iter(enumerate(tasks))
         self._again: deque[SentJob] = deque()
         self._flying: dict[Any, SentJob] = {}
@@ -102,7 +104,8 @@ class Dispatch:
         options = {"name": job.task.name, **self._machines.options(job)}
         if job.alone:  # processes are not shared by tasks whose environments differ
             options["runtime_env"] = {"env_vars": {"CARCINOMAP_TASK": str(job.index)}}
-        return self._do.options(**options).remote(__version__, pickled, self._order, job.of)
+        sent = (__version__, self._mark, pickled, self._order, job.of)
+        return self._do.options(**options).remote(*sent)
 
     def _wait(self, ended: list[Outcome]) -> None:
         """Wait a moment for jobs to end, and see to those that have."""

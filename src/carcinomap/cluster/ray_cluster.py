@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from carcinomap.errors import InputError
 from carcinomap.work import Board, Outcome, Task
@@ -24,6 +25,8 @@ class RayCluster:
         memory_bytes: What a task's process may take: it is set aside, and a task that takes more
             fails. None sets 2 GB aside and watches nothing.
         retries: How often a task whose process or machine died is begun again.
+        shared: Folder where tasks write; a machine that has another one, or none, is left out. None
+            where they write to no folder.
 
     Raises:
         InputError: Ray is not installed, or the address is one of Ray Client.
@@ -34,6 +37,7 @@ class RayCluster:
     gpus: float | None = None
     memory_bytes: int | None = None
     retries: int = 2
+    shared: Path | None = None
 
     def __post_init__(self) -> None:
         if find_spec("ray") is None:
@@ -54,9 +58,11 @@ class RayCluster:
         # Ray takes a second to import, which only those who use it should wait for.
         from carcinomap.cluster.connection import connected  # noqa: PLC0415
         from carcinomap.cluster.dispatch import Dispatch  # noqa: PLC0415
+        from carcinomap.cluster.shared import marked  # noqa: PLC0415
 
-        with connected(self.address):
-            dispatch = Dispatch(tasks, board, self.cpus, self.gpus, self.memory_bytes, self.retries)
+        needs = (self.cpus, self.gpus, self.memory_bytes)
+        with connected(self.address), marked(self.shared) as mark:
+            dispatch = Dispatch(tasks, board, *needs, self.retries, mark)
             try:
                 yield from dispatch.outcomes()
             finally:
