@@ -211,7 +211,7 @@ os.path.exists = lambda path: ".carcinomap-shared-" not in str(path) and sees(pa
             {"carcinomap/__init__.py": "import nowhere_to_be_found"},
             "cannot load carcinomap (ModuleNotFound",
         ),
-        ({"sitecustomize.py": BLIND}, "has another {tmp_path}, or none"),
+        ({"sitecustomize.py": BLIND}, "has another {tmp_path}, or none, and"),
     ],
 )
 def test_a_machine_that_can_do_nothing_for_a_run_is_left_out(cluster, tmp_path, there, said):

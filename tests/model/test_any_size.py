@@ -39,10 +39,17 @@ def largest_difference(model: Model, sizes: Sequence[tuple[int, int, int]] = SOM
     return max(np.abs(a - b).max() for a, b in zip(ours, theirs, strict=True))
 
 
-@pytest.mark.parametrize(("architecture", "any_size"), [("unet", True), ("fpn", False)])
-def test_tiles_of_any_size_where_the_graph_allows_it(architecture: str, any_size: bool) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "output_stride", "any_size"),
+    [("unet", 1, True), ("unet", 2, True), ("fpn", 1, False)],
+)
+def test_tiles_of_any_size_where_the_graph_allows_it(
+    architecture: str, output_stride: int, any_size: bool
+) -> None:
     torch.manual_seed(5)
-    network = build_network(architecture, "tu-test_efficientnet", 4, pretrained=False)
+    network = build_network(
+        architecture, "tu-test_efficientnet", 4, pretrained=False, output_stride=output_stride
+    )
     spec = replace(small_model().spec, stride=network.stride)
     model = Model(replace(spec, preprocessing=network.preprocessing), network.module.eval())
     assert OpenVinoRuntime(model, 1).any_size == any_size

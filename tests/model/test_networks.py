@@ -113,6 +113,7 @@ def test_a_network_is_built_again_from_its_kwargs():
         build_network("context-unet", "resnet18", 3, pretrained=False, context=2),
         build_network("unet", "resnet18", 3, pretrained=False, decoder_width=1 / 2),
         build_network("context-unet", "resnet18", 3, pretrained=False, decoder_width=1 / 4),
+        build_network("context-unet", "resnet18", 3, pretrained=False, output_stride=2),
     ):
         again = rebuild_network(network.architecture, network.kwargs, 3)
         assert str(again.module) == str(network.module)
@@ -148,6 +149,9 @@ def test_a_decoder_of_other_width(architecture):
         ("unet", {"encoder": "resnet18", "decoder_width": 1e9}),
         ("context-unet", {"encoder": "resnet18", "context": 4.0, "decoder_width": float("nan")}),
         ("fpn", {"encoder": "resnet18", "decoder_width": 0.5}),
+        ("unet", {"encoder": "resnet18", "output_stride": 2.0}),
+        ("unet", {"encoder": "resnet18", "output_stride": 3}),
+        ("fpn", {"encoder": "resnet18", "output_stride": 2}),
         ("atrous-resnet", {"encoder": "resnet18"}),
         ("atrous-resnet", {"width": "1"}),
         ("atrous-resnet", {"width": 1e9}),

@@ -38,7 +38,7 @@ def arrival() -> Callable[..., Any]:
             return machine, f"{host} cannot load carcinomap ({type(fault).__name__}: {fault})"
         if mark and not os.path.exists(mark):
             folder = os.path.dirname(mark)
-            return machine, f"{host} has another {folder}, or none: it has to be shared"
+            return machine, f"{host} has another {folder}, or none, and it has to be shared"
         return do(task, pickle.loads(order), of)  # noqa: S301 - of whose cluster this is
 
     return arrive

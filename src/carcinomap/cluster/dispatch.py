@@ -144,7 +144,7 @@ class Dispatch:
         job.misled += 1
         self._again.append(job)
         if self._machines.leave_out(machine, why):
-            self._board.noted(f"{why}: the other machines do the work")
+            self._board.noted(f"{why}; the other machines do the work")
 
     def _failure(self, error: RayError, job: SentJob) -> CarcinomapError | None:
         """Return what is wrong with a job for good; None where it is to be begun again."""

@@ -10,6 +10,7 @@ from torch import nn
 
 from carcinomap.errors import InputError
 from carcinomap.model import atrous_resnet
+from carcinomap.model.coarse_output import OUTPUT_STRIDES, coarsen
 from carcinomap.model.context_unet import ContextUnet
 from carcinomap.model.encoder import (
     DEFAULT_ENCODER,
@@ -37,7 +38,8 @@ _KWARGS: dict[str, dict[str, type]] = {
     REFERENCE: {"width": float},
     CONTEXT: {"encoder": str, "context": float},
 }
-_DECODER = {"decoder_width": float}  # of U-Nets; 1 where a model file does not say
+# Of U-Nets; 1 where a model file does not say.
+_DECODER: dict[str, type] = {"decoder_width": float, "output_stride": int}
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Network:
     Attributes:
         module: Normalised images (n, 3, h, w), one for each view, → logits (n, classes, h, w).
         architecture: Its name, as ``architectures`` lists it.
-        kwargs: ``encoder``, with ``context`` for the context network, and ``decoder_width`` where
-            that is not 1; ``width`` for the reference.
+        kwargs: ``encoder``, with ``context`` for the context network, and ``decoder_width`` and
+            ``output_stride`` where they are not 1; ``width`` for the reference.
         stride: Height and width of an input are multiples of it, in pixels.
         preprocessing: How it wants its pixels.
         scales: For each view, how many times as many microns a pixel has as one of the first.
@@ -82,6 +84,7 @@ def build_network(
     width: float = 1.0,
     context: float = 4,
     decoder_width: float = 1.0,
+    output_stride: int = 1,
 ) -> Network:
     """Build a network with new weights.
 
@@ -97,6 +100,8 @@ def build_network(
             view; a whole number from 2 to 8.
         decoder_width: Factor on the channels of a U-Net's decoder, 1/16 to 4; also of the context
             network's.
+        output_stride: Side of the squares of pixels, 1, 2 or 4, for which a U-Net, also that of the
+            context network, decides at once; between them it interpolates.
 
     Raises:
         InputError: A name is unknown, a number is out of its range, or encoder and architecture
@@ -107,9 +112,10 @@ def build_network(
     if architecture == REFERENCE:
         return _reference_network(classes, width)
     if architecture == CONTEXT:
-        return _context_network(encoder, classes, pretrained, context, decoder_width)
+        unet = _unet(encoder, classes, pretrained, decoder_width, output_stride)
+        return _context_network(unet, context)
     if architecture == UNET:
-        return _unet(encoder, classes, pretrained, decoder_width)
+        return _unet(encoder, classes, pretrained, decoder_width, output_stride)
     return _library_network(architecture, encoder, classes, pretrained)
 
 
@@ -141,16 +147,24 @@ def _reference_network(classes: int, width: float) -> Network:
     )
 
 
-def _unet(encoder: str, classes: int, pretrained: bool, decoder_width: float) -> Network:
+def _unet(
+    encoder: str, classes: int, pretrained: bool, decoder_width: float, output_stride: int
+) -> Network:
     _check_width(decoder_width, "the decoder")
+    if output_stride not in OUTPUT_STRIDES:
+        raise InputError(f"output stride {output_stride}: not one of {OUTPUT_STRIDES}")
     # Vectors of a processor have eight numbers or sixteen.
     channels = [max(8, 8 * round(count * decoder_width / 8)) for count in DECODER_CHANNELS]
     network = _library_network(UNET, encoder, classes, pretrained, decoder_channels=channels)
     unet: Any = network.module
     merge_upsampling(unet.decoder, unet.encoder.out_channels[-1])
-    if decoder_width == 1:
-        return network
-    return replace(network, kwargs={**network.kwargs, "decoder_width": float(decoder_width)})
+    kwargs = dict(network.kwargs)
+    if decoder_width != 1:
+        kwargs["decoder_width"] = float(decoder_width)
+    if output_stride != 1:
+        coarsen(unet, classes, output_stride)
+        kwargs["output_stride"] = output_stride
+    return replace(network, kwargs=kwargs)
 
 
 def _check_width(width: float, of: str) -> None:
@@ -183,15 +197,12 @@ def _library_network(
     )
 
 
-def _context_network(
-    encoder: str, classes: int, pretrained: bool, context: float, decoder_width: float
-) -> Network:
+def _context_network(unet: Network, context: float) -> Network:
     if not (MIN_CONTEXT <= context <= MAX_CONTEXT and float(context).is_integer()):
         raise InputError(
             f"context {context}: {CONTEXT} can see {MIN_CONTEXT} to {MAX_CONTEXT} times as wide, "
             "in whole numbers"
         )
-    unet = _unet(encoder, classes, pretrained, decoder_width)
     wide = copy.deepcopy(unet.module.get_submodule("encoder"))
     return Network(
         module=ContextUnet(unet.module, wide, int(context)),

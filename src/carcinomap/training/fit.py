@@ -113,6 +113,7 @@ def _network(settings: TrainingSettings, scheme: ClassScheme) -> Network:
         width=settings.width,
         context=settings.context,
         decoder_width=settings.decoder_width,
+        output_stride=settings.output_stride,
     )
     if settings.patch % network.stride:
         raise InputError(

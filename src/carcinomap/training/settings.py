@@ -38,6 +38,13 @@ class TrainingSettings(Settings):
         description="Factor on the channels of the decoder of 'unet' and 'context-unet'; others "
         "ignore it.",
     )
+    output_stride: int = Field(
+        1,
+        ge=1,
+        le=4,
+        description="Side in pixels, 1, 2 or 4, of the squares for which 'unet' and 'context-unet' "
+        "decide at once; others ignore it.",
+    )
     pretrained: bool = Field(True, description="Start the encoder from ImageNet weights.")
     mpp: float = Field(1.0, gt=0, description="Microns per pixel that the model sees.")
     patch: int = Field(

@@ -112,7 +112,9 @@ def test_torch_runs_without_code_of_ours(exported, model):
 @pytest.mark.parametrize("target", FORMATS)
 def test_a_network_of_two_views_has_two_inputs(tmp_path, target):
     torch.manual_seed(6)
-    network = build_network("context-unet", "tu-test_efficientnet", 4, pretrained=False, context=2)
+    network = build_network(
+        "context-unet", "tu-test_efficientnet", 4, pretrained=False, context=2, output_stride=2
+    )
     two = with_network(
         network.module, views=network.views(1.0, 64), stride=64, preprocessing=network.preprocessing
     )
