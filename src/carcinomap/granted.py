@@ -44,6 +44,17 @@ def usable_cores() -> float:
     return min(count, granted().cores or count)
 
 
+def allotted() -> int | None:
+    """Return ``OMP_NUM_THREADS``, which clusters set to the cores that they have given, if any."""
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    return int(text) if text.isdecimal() and int(text) > 0 else None
+
+
+def allotted_cores() -> int:
+    """Return how many cores this process is to use: what it was given, or else all it can get."""
+    return allotted() or max(1, int(usable_cores()))
+
+
 def usable_memory() -> int:
     """Return how many bytes this process may take before others, or a limit, stand in its way."""
     import psutil  # noqa: PLC0415 - `doctor` has to run where it is broken

@@ -19,6 +19,7 @@ from carcinomap.annotation import Annotation, AnnotationSet
 from carcinomap.segmentation import SegmentationSettings, dry_run, segment_slide, trial
 from carcinomap.segmentation.dry_run import HEADINGS, Estimate, describe, estimate
 from carcinomap.segmentation.job import Job
+from carcinomap.segmentation.mapping import pipeline
 from carcinomap.segmentation.mapping.blending import Blender
 from carcinomap.segmentation.mapping.interest import Interest
 from carcinomap.segmentation.mapping.plan import CELL, TilePlan
@@ -124,7 +125,8 @@ def test_time_is_that_of_the_slowest_stage(
         "readers": [(12.0, 1.0), (7.0, 1.0), (3.0, 1.0), (0.1, 0.1)],
         "processors": [(6.0, 6.0), (7.0, 1.0), (3.0, 12.0), (6.0, 6.0)],
     }
-    monkeypatch.setattr(trial.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(trial, "usable_cores", lambda: 2.0)
+    monkeypatch.setattr(pipeline, "allotted_cores", lambda: 2)
     job = job_of(slide)
     seconds = {}
     for name, spent in clocks.items():

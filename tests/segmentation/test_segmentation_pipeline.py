@@ -25,6 +25,7 @@ from test_segmentation_blending import brute_force
 from carcinomap.errors import CarcinomapError
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.map_slide import map_slide, plan_of
+from carcinomap.segmentation.mapping.pipeline import Feed
 from carcinomap.segmentation.mapping.plan import CELL, TilePlan
 from carcinomap.segmentation.results.outputs import Outputs
 from carcinomap.segmentation.settings import SegmentationSettings
@@ -70,6 +71,24 @@ def test_a_pixelwise_network_gives_the_direct_map(tmp_path: Path, batch: int, re
     found, _ = run(tmp_path, slide, runtime, tissue_everywhere(slide), batch=batch, readers=readers)
     np.testing.assert_array_equal(found, labels)
     assert {shape[0] for shape in runtime.shapes} == {batch}
+
+
+def test_readers_by_themselves_are_as_many_as_the_process_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slide = MemorySlide(painted(blobs(300, 300, seed=1)), mpp=1.0)
+    job = Job(slide, FakeRuntime(by_colour), SegmentationSettings(tile=256, overlap=64))
+    with mock.patch(
+        "carcinomap.segmentation.mapping.map_slide.find_tissue",
+        return_value=tissue_everywhere(slide),
+    ):
+        plan, mask = plan_of(job)
+    found = []
+    for threads in ("3", "64", ""):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        monkeypatch.setattr("carcinomap.granted.usable_cores", lambda: 5.5)
+        found.append(Feed.of(job, plan, mask).readers)
+    assert found == [3, 16, 5]
 
 
 @pytest.mark.parametrize(("pixels", "batch"), [(0, 1), (3 * 256**2, 3), (10**9, 20)])

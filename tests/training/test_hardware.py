@@ -51,7 +51,7 @@ def test_readers_are_shared_by_the_devices(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert worker_count(TrainingSettings()) == 1
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    monkeypatch.setattr("os.cpu_count", lambda: 12)
+    monkeypatch.setattr("carcinomap.training.hardware.usable_cores", lambda: 12.0)
     assert worker_count(TrainingSettings(devices=4)) == 3
 
 

@@ -1,11 +1,11 @@
 """Which runtime executes a model on this machine."""
 
 import ctypes
-import os
 import sys
 from pathlib import Path
 
 from carcinomap.errors import InputError
+from carcinomap.granted import allotted
 from carcinomap.model.runtime import Runtime
 from carcinomap.model.spec import Model
 from carcinomap.model.stored import OnnxModel
@@ -29,7 +29,7 @@ def open_runtime(
     Raises:
         InputError: There is no such device, or not for this model.
     """
-    threads = threads or _allotted()
+    threads = threads or allotted()
     if isinstance(model, OnnxModel):
         if device not in ("auto", "cpu"):
             raise InputError(
@@ -53,11 +53,6 @@ def open_runtime(
 
         return TorchRuntime(model, torch.device("cpu"), threads)
     return OpenVinoRuntime(model, threads, members)
-
-
-def _allotted() -> int | None:
-    text = os.environ.get("OMP_NUM_THREADS", "")
-    return int(text) if text.isdecimal() and int(text) > 0 else None
 
 
 def gpu_count() -> int:

@@ -1,6 +1,5 @@
 """How a slide is segmented."""
 
-import os
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -51,11 +50,12 @@ class SegmentationSettings(Settings):
         description="Show the network each slide in the colours of the slides it was trained on, "
         "by the method of Macenko or of Reinhard.",
     )
-    readers: int = Field(
-        default_factory=lambda: min(16, os.cpu_count() or 1),
+    readers: int | None = Field(
+        None,
         ge=1,
         le=64,
-        description="Threads that read the slide, and as many that finish the map.",
+        description="Threads that read the slide, and as many that finish the map (chosen by "
+        "itself).",
     )
 
     @model_validator(mode="after")

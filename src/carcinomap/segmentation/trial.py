@@ -4,7 +4,6 @@ What they took, and what is to be kept of them, tells what the whole plan will; 
 """
 
 import math
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from carcinomap.granted import usable_cores
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.blending import class_index
 from carcinomap.segmentation.mapping.finishing import uncertainty
@@ -93,7 +93,7 @@ def try_out(job: Job, plan: TilePlan, mask: Interest, infer: Infer, feed: Feed) 
     kept, finishing = _timed(lambda: [_kept(job, plan, mask, *pair) for pair in pairs])
     mapped, *sizes = np.sum(kept, axis=0).tolist()
     spent = (reading, network, finishing)
-    together = sum(one.processors for one in spent) / (os.cpu_count() or 1)
+    together = sum(one.processors for one in spent) / usable_cores()
     slowest = max(network.clock, reading.clock / feed.readers, together)
     labels, outlines, features, layers = (size / max(1, mapped) for size in sizes)
     return Trial(

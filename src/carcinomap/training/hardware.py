@@ -11,6 +11,7 @@ from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning.pytorch.utilities import rank_zero_only
 
 from carcinomap.errors import InputError
+from carcinomap.granted import usable_cores
 from carcinomap.model.torch_runtime import cuda_device
 from carcinomap.training.settings import TrainingSettings
 
@@ -96,4 +97,4 @@ def worker_count(settings: TrainingSettings) -> int:
         return settings.workers
     if not torch.cuda.is_available():
         return 1
-    return min(8, max(1, (os.cpu_count() or 1) // settings.devices))
+    return min(8, max(1, int(usable_cores()) // settings.devices))

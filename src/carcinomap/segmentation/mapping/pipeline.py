@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carcinomap.errors import CarcinomapError
+from carcinomap.granted import allotted_cores
 from carcinomap.progress import progress
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.blending import BlendedCell, Blender
@@ -27,6 +28,9 @@ from carcinomap.slide.stain import Normaliser
 
 Images = tuple[NDArray[np.uint8], ...]
 """What the network sees of one tile: uint8 (h, w, 3) for each view."""
+
+MOST_READERS = 16
+"""Threads that read by themselves."""
 
 WAITING = 16
 """Complete cells that may wait for their finishing, for each thread that does it."""
@@ -61,7 +65,9 @@ class Feed:
         wanted = settings.batch or max(1, runtime.batch_pixels // plan.size**2)
         batch = min(wanted, max(1, len(plan.tiles)))
         normaliser = normaliser_of(job, mask.tissue) if plan.tiles else None
-        return cls(job.slide, runtime.views, batch, settings.readers, normaliser)
+        # Where the slide is mapped, which may be another machine than that of the settings.
+        readers = settings.readers or min(MOST_READERS, allotted_cores())
+        return cls(job.slide, runtime.views, batch, readers, normaliser)
 
     def batches(self, pool: ThreadPoolExecutor, tiles: Sequence[Tile]) -> Iterator[Images]:
         """Yield the batches of tiles, in order: for each view (batch, h, w, 3)."""
