@@ -23,7 +23,12 @@ from carcinomap.training.hardware import hardware
 from measured import table
 
 CLASSES = 3
-WIDTHS = (1.0, 0.5)
+OPTIONS = {
+    "as it comes": {},
+    "decoder width 0.5": {"decoder_width": 0.5},
+    "output stride 2": {"output_stride": 2},
+    "output stride 4": {"output_stride": 4},
+}
 
 
 def main():
@@ -35,9 +40,9 @@ def main():
     torch.set_num_threads(1)
     precisions = [torch.float32, *([torch.bfloat16] if has_half_precision() else [])]
     networks = {
-        (architecture, width): build_network(architecture, classes=CLASSES, decoder_width=width)
+        (architecture, name): build_network(architecture, classes=CLASSES, **kwargs)
         for architecture in ("unet", "context-unet")
-        for width in WIDTHS
+        for name, kwargs in OPTIONS.items()
     }
     rows = [
         row(name, network, precision, options)
@@ -45,7 +50,7 @@ def main():
         for precision in precisions
     ]
     print(f"{options.batch} × {options.patch}², seconds of processor time")
-    table(["network", "decoder", "precision", "library's", "ours", "times as fast"], rows)
+    table(["network", "built", "precision", "library's", "ours", "times as fast"], rows)
 
 
 def has_half_precision():
@@ -62,9 +67,8 @@ def row(name, network, precision, options):
         for number, module in enumerate(modules):
             best[number] = min(best[number], step(module, images, precision))
     plain, ours = best
-    architecture, width = name
     said = str(precision).removeprefix("torch.")
-    return [architecture, f"{width:g}", said, f"{plain:.2f}", f"{ours:.2f}", f"{plain / ours:.2f}"]
+    return [*name, said, f"{plain:.2f}", f"{ours:.2f}", f"{plain / ours:.2f}"]
 
 
 def library(module):
