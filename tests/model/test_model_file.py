@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from small_models import small_model
 
 from carcinomap.errors import InputError
-from carcinomap.model import Model, load_model, save_model
+from carcinomap.model import Model, build_network, load_model, save_model
 
 
 @pytest.fixture
@@ -43,6 +43,28 @@ def test_a_model_comes_back_as_it_was(model, path):
         assert torch.equal(again.network(images), model.network(images))
     counted = [name for name in again.network.state_dict() if name.endswith("num_batches_tracked")]
     assert counted
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options"),
+    [
+        ("unet", {"decoder_width": 0.5}),
+        ("context-unet", {"context": 2, "output_stride": 2}),
+        ("fpn", {}),
+    ],
+)
+def test_every_network_comes_back_from_a_file(architecture, options, path):
+    network = build_network(architecture, "tu-test_efficientnet", 4, pretrained=False, **options)
+    spec = replace(
+        small_model().spec,
+        **{"architecture": network.architecture, "kwargs": network.kwargs},
+        **{"views": network.views(1.0, network.stride), "stride": network.stride},
+    )
+    save_model(Model(spec, network.module.eval()), path)
+    again = load_model(path)
+    images = [torch.rand(1, 3, network.stride, network.stride) for _ in network.scales]
+    with torch.no_grad():
+        assert torch.equal(again.network(*images), network.module(*images))
 
 
 def test_equal_models_give_equal_bytes(model, path, tmp_path):

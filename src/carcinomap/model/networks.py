@@ -39,7 +39,7 @@ _KWARGS: dict[str, dict[str, type]] = {
     CONTEXT: {"encoder": str, "context": float},
 }
 # Of U-Nets; 1 where a model file does not say.
-_DECODER: dict[str, type] = {"decoder_width": float, "output_stride": int}
+_DECODER: dict[str, type] = {"decoder_width": float, "output_stride": float}
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def build_network(
     width: float = 1.0,
     context: float = 4,
     decoder_width: float = 1.0,
-    output_stride: int = 1,
+    output_stride: float = 1,
 ) -> Network:
     """Build a network with new weights.
 
@@ -148,11 +148,11 @@ def _reference_network(classes: int, width: float) -> Network:
 
 
 def _unet(
-    encoder: str, classes: int, pretrained: bool, decoder_width: float, output_stride: int
+    encoder: str, classes: int, pretrained: bool, decoder_width: float, output_stride: float
 ) -> Network:
     _check_width(decoder_width, "the decoder")
     if output_stride not in OUTPUT_STRIDES:
-        raise InputError(f"output stride {output_stride}: not one of {OUTPUT_STRIDES}")
+        raise InputError(f"output stride {output_stride:g}: not one of {OUTPUT_STRIDES}")
     # Vectors of a processor have eight numbers or sixteen.
     channels = [max(8, 8 * round(count * decoder_width / 8)) for count in DECODER_CHANNELS]
     network = _library_network(UNET, encoder, classes, pretrained, decoder_channels=channels)
@@ -162,8 +162,8 @@ def _unet(
     if decoder_width != 1:
         kwargs["decoder_width"] = float(decoder_width)
     if output_stride != 1:
-        coarsen(unet, classes, output_stride)
-        kwargs["output_stride"] = output_stride
+        coarsen(unet, classes, int(output_stride))
+        kwargs["output_stride"] = float(output_stride)
     return replace(network, kwargs=kwargs)
 
 
