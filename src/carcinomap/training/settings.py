@@ -39,7 +39,7 @@ class TrainingSettings(Settings):
         "ignore it.",
     )
     output_stride: int = Field(
-        1,
+        2,
         ge=1,
         le=4,
         description="Side in pixels, 1, 2 or 4, of the squares for which 'unet' and 'context-unet' "
