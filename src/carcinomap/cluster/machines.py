@@ -21,8 +21,8 @@ WAITING = 2
 """At least so many tasks wait at the cluster for others to end. As many as run do so where that is
 more: who starts machines on demand sees then that there is work."""
 
-ID_LABEL = "ray.io/node-id"
-"""What Ray calls the label of a machine that holds its own name of it."""
+ID_LABELS = ("ray.io/node-id", "ray.io/node_id")
+"""The label of a machine that holds Ray's own name of it, in newer and in older versions."""
 
 
 class Machines:
@@ -73,7 +73,8 @@ class Machines:
             chosen = others[job.index % len(others)]
             return {"scheduling_strategy": NodeAffinitySchedulingStrategy(chosen, soft=True)}
         if self._unfit:
-            fit = {ID_LABEL: NotIn(*self._unfit)}
+            # A label that a machine has not is in no list.
+            fit = dict.fromkeys(ID_LABELS, NotIn(*self._unfit))
             return {"scheduling_strategy": NodeLabelSchedulingStrategy(fit)}
         return {}
 

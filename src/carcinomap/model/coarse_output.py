@@ -1,7 +1,7 @@
 """A U-Net that decides for squares of pixels and interpolates between them.
 
-Its finest blocks see nothing of the image: what an encoder keeps is half as fine as its input at
-best. They only smooth what the coarser ones found, on the largest feature maps of the network.
+Its finest block sees nothing of the image: what an encoder keeps is half as fine as its input at
+best. It only smooths what the coarser ones found, on the largest feature maps of the network.
 """
 
 from typing import Any
