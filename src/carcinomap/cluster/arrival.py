@@ -8,16 +8,13 @@ share the storage would keep its results to itself.
 from collections.abc import Callable
 from typing import Any
 
-Unfit = tuple[str, str]
-"""Ray's name of a machine that cannot work for the run, and why."""
-
 
 def arrival() -> Callable[..., Any]:
     """Return the function for Ray: a nested one is sent as it is, and not looked up by its name.
 
     It takes the version of carcinomap that asks, the mark of ``shared.marked``, the pickled task,
-    the pickled ``Order`` and which ``Try`` it is. It returns what ``node.do`` does, or an
-    ``Unfit``.
+    the pickled ``Order`` and which ``Try`` it is. It returns what ``node.do`` does, or, of a
+    machine that cannot work for the run, Ray's name of it and why.
     """
 
     def arrive(version: str, mark: str, task: bytes, order: bytes, of: tuple[int, int]) -> Any:

@@ -36,7 +36,7 @@ class Checkpoint(ModelCheckpoint):
 
 
 def checkpoints(run: Run, validates: bool) -> tuple[Checkpoint, ...]:
-    """Return what keeps the files of a run; of the first the model is made.
+    """Return what keeps the files of a run.
 
     Args:
         run: Where.

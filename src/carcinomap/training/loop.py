@@ -66,14 +66,17 @@ def fit(
     training = training_loader(data, scheme, settings, views, division, interval, now)
     part = division.batch // division.processes // division.parts
     validation = validation_loader(data, scheme, settings, views, part, share)
-    kept = checkpoints(run, validation is not None)
     with _quietly(), progress("training", steps, "steps") as advance:
         watch = Watch(advance, run.failures, data.cases)
         trainer = lightning.Trainer(
             max_steps=-1 if steps is None else steps,
             max_epochs=-1,
             logger=TensorBoardLogger(run.logs, name="", version=""),
-            callbacks=[watch, *_callbacks(settings, training), *kept],
+            callbacks=[
+                watch,
+                *_callbacks(settings, training),
+                *checkpoints(run, validation is not None),
+            ],
             gradient_clip_val=settings.clip or None,
             accumulate_grad_batches=division.parts,
             num_sanity_val_steps=0,
@@ -95,7 +98,7 @@ def fit(
             # Lightning turns Ctrl-C into an exit of its own and leaves the signal ignored.
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from stop
-    return Path(kept[0].best_model_path)
+    return run.last if validation is None else run.best
 
 
 def _callbacks(settings: TrainingSettings, training: DataLoader[Any]) -> Iterator[Callback]:
