@@ -22,7 +22,7 @@ from carcinomap.training.hardware import hardware
 # The settings that this loop heeds, besides the training's length.
 HEEDED = frozenset(
     {"encoder", "pretrained", "mpp", "patch", "batch", "learning_rate", "weight_decay", "seed"}
-    | {"precision", "decoder_width"}
+    | {"precision", "decoder_width", "output_stride"}
 )
 KEEP_EVERY = 50  # steps
 WARM_UP = 0.3  # share of the training; with the next two what PyTorch's OneCycleLR has
@@ -39,6 +39,7 @@ def train_plain(task, settings, target, resume):
         len(task.scheme),
         settings.pretrained,
         decoder_width=settings.decoder_width,
+        output_stride=settings.output_stride,
     )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module = network.module.to(device, memory_format=torch.channels_last).train()

@@ -14,13 +14,13 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from carcinomap.evaluation.curves import CURVES, LARGEST, POINTS, Curve, read_curves
 
 
-def write_log(logs, points, number=1):
+def write_log(logs, points, number=0, begun=1.0):
     """Write an event file of (name, step, value), each value a number or the bytes of a picture."""
     logs.mkdir(exist_ok=True)
-    path = logs / f"events.out.tfevents.{number}.here.0"
+    path = logs / f"events.out.tfevents.{begun:.0f}.here.{number}"
     with path.open("wb") as file:
         writer = RecordWriter(file)
-        writer.write(Event(file_version="brain.Event:2").SerializeToString())
+        writer.write(Event(file_version="brain.Event:2", wall_time=begun).SerializeToString())
         for name, step, value in points:
             one = Summary.Value(tag=name)
             if isinstance(value, bytes):
@@ -67,9 +67,10 @@ def test_what_our_logger_writes_is_read(tmp_path):
     assert read_curves(tmp_path) == (Curve("loss", (9,), (0.5,)),)
 
 
-def test_steps_taken_again_after_a_resume_count_once(tmp_path):
-    write_log(tmp_path, [("loss", step, 1.0) for step in (9, 19, 29, 39)], number=1)
-    write_log(tmp_path, [("loss", step, 0.5) for step in (19, 29)], number=2)
+@pytest.mark.parametrize("later", [2.0, 1.25])  # within the second, too
+def test_steps_taken_again_after_a_resume_count_once(tmp_path, later):
+    write_log(tmp_path, [("loss", step, 1.0) for step in (9, 19, 29, 39)], number=9)
+    write_log(tmp_path, [("loss", step, 0.5) for step in (19, 29)], number=10, begun=later)
     assert read_curves(tmp_path) == (Curve("loss", (9, 19, 29), (1.0, 0.5, 0.5)),)
 
 

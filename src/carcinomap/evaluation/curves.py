@@ -80,12 +80,17 @@ def _curve(name: str, points: Iterable[tuple[int, float]], run: str) -> Curve:
 
 def _scalars(logs: Path) -> Iterator[tuple[str, int, float]]:
     """Yield (name, step, value) of all scalars, in the order in which they were written."""
-    # The name of an event file tells when it was begun.
-    files = (path for path in sorted(logs.glob("events.out.tfevents.*")) if path.is_file())
-    for event in islice(chain.from_iterable(map(_events, files)), MOST):
+    files = (path for path in logs.glob("events.out.tfevents.*") if path.is_file())
+    for event in islice(chain.from_iterable(map(_events, sorted(files, key=_begun))), MOST):
         for value in event.summary.value:
             if value.HasField("simple_value"):
                 yield value.tag, event.step, value.simple_value
+
+
+def _begun(path: Path) -> tuple[float, str]:
+    """Return when a file was begun; its name tells no more than the second."""
+    first = next(_events(path), None)
+    return (0.0 if first is None or math.isnan(first.wall_time) else first.wall_time), path.name
 
 
 def _events(path: Path) -> Iterator[Event]:
