@@ -38,10 +38,8 @@ class TrainingSettings(Settings):
         description="Factor on the channels of the decoder of 'unet' and 'context-unet'; others "
         "ignore it.",
     )
-    output_stride: int = Field(
+    output_stride: Literal[1, 2, 4] = Field(
         2,
-        ge=1,
-        le=4,
         description="Side in pixels, 1, 2 or 4, of the squares for which 'unet' and 'context-unet' "
         "decide at once; others ignore it.",
     )

@@ -1,6 +1,5 @@
 """Look once at every pixel of a label image: how many there are of a value, and roughly where."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carcinomap.annotation.label_images.label_tiles import Tiles, Values, groups, packed
+from carcinomap.granted import allotted_cores
 
 OVERVIEW = 4096
 """Pixels of the longer side of the overview."""
@@ -60,7 +60,7 @@ def survey(tiles: Tiles) -> Survey:
             overview[r, c] = tile[np.ix_(*places)]
         return counts
 
-    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(_THREADS, allotted_cores())) as pool:
         counts = sum(pool.map(count, range(tiles.rows)), np.zeros(256, np.int64))
     present = {value: int(counts[value]) for value in np.flatnonzero(counts).tolist()}
     small = packed(size[0], size[1], lambda top, bottom: overview[top:bottom])

@@ -1,6 +1,5 @@
 """Check a whole cohort before anybody trains on it: every slide, every annotation, the table."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,6 +12,7 @@ from carcinomap.cohort.finding import SEVERITIES, Finding, listed
 from carcinomap.cohort.reading import Survey, survey
 from carcinomap.cohort.split import check_patients
 from carcinomap.errors import InputError
+from carcinomap.granted import allotted_cores
 from carcinomap.storage import AnyPath
 from carcinomap.work import Backend, LostError, Outcome, Task, Threads, run
 
@@ -86,7 +86,7 @@ def check_cohort(
         )
         cohort, findings = found.cohort, [*found.findings, *found.unmatched()]
     scheme = scheme or cohort.scheme or ClassScheme.default()
-    backend = backend or Threads(workers or min(_WORKERS, os.cpu_count() or 1))
+    backend = backend or Threads(workers or min(_WORKERS, allotted_cores()))
     checked = _check_slides(cohort.cases, scheme, backend)
     findings += (finding for one in checked for finding in one.findings)
     findings += _torn_patients(cohort.cases)

@@ -1,6 +1,5 @@
 """Cut one slide: several tiles at once, and none that is finished already."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from carcinomap.cohort.patches.grid import Grid
 from carcinomap.cohort.patches.journal import Journal, key_of, read_journal
 from carcinomap.cohort.patches.settings import TileSettings
 from carcinomap.cohort.patches.tile import Cutter, Tile
+from carcinomap.granted import allotted_cores
 from carcinomap.progress import progress
 from carcinomap.slide import find_tissue
 
@@ -62,7 +62,7 @@ def cut_slide(
         places = {cutter.name(place): place for place in grid}
         open_places = [place for name, place in places.items() if name not in finished]
         journal = Journal(path, key, kept)
-        threads = threads or min(_THREADS, os.cpu_count() or 1)
+        threads = threads or min(_THREADS, allotted_cores())
         with (
             progress(case.name, len(open_places), "places") as advance,
             ThreadPoolExecutor(threads) as pool,
