@@ -77,8 +77,12 @@ def _of_one(result: "TrainingResult") -> Outcome:
 def _best(scores: Mapping[str, Any]) -> str:
     if not scores:
         return "nobody validated, so nothing is known of how good the model is"
+    ends = scores.get("intervals", {}).get("mean_iou")
+    sure = f" (95 %: {ends[0]:.3f} to {ends[1]:.3f})" if ends else ""
     iou = ", ".join(f"{name} {value:.3f}" for name, value in scores["iou"].items())
-    return f"best validation mean IoU {scores['mean_iou']:.3f} at step {scores['step']} ({iou})"
+    return (
+        f"best validation mean IoU {scores['mean_iou']:.3f}{sure} at step {scores['step']}: {iou}"
+    )
 
 
 def _of_folds(result: "FoldsResult", output: Path) -> Outcome:

@@ -26,6 +26,7 @@ from carcinomap.training.batches import Division, KeyBatches, SharedBatches
 from carcinomap.training.dataset import Patch, PatchDataset
 from carcinomap.training.hardware import worker_count
 from carcinomap.training.settings import TrainingSettings
+from carcinomap.training.validation import PatientPatch, PatientPatches
 
 COUNTED = 64  # patches from which the classes' shares are taken
 
@@ -56,6 +57,11 @@ class TrainingData:
             for name, area in areas_mm2(source, scheme).items():
                 of_split[name] = round(of_split.get(name, 0.0) + area, 4)
         return found
+
+    @property
+    def validators(self) -> tuple[str, ...]:
+        """The patients who validate, in order."""
+        return tuple(sorted({self.cases[source.case].patient for source in self.validation}))
 
     def tissue_mm2(self) -> float:
         """Return the area that training draws from."""
@@ -173,7 +179,7 @@ def validation_loader(
     views: Sequence[View],
     size: int,
     share: Callable[[], tuple[int, int]],
-) -> DataLoader[Patch] | None:
+) -> DataLoader[PatientPatch] | None:
     """Return a loader of the validation patches, the same ones every time; None without any.
 
     Args:
@@ -193,11 +199,11 @@ def validation_loader(
         random = np.random.default_rng(settings.seed)
         chosen = random.choice(len(keys), settings.validation_patches, replace=False)
         keys = [keys[i] for i in sorted(chosen)]
-    dataset = PatchDataset(
-        data.cases, {s.case: s for s in data.validation}, scheme, views, teaching=False
-    )
+    sources = {source.case: source for source in data.validation}
+    numbers = {case: data.validators.index(data.cases[case].patient) for case in sources}
+    patches = PatchDataset(data.cases, sources, scheme, views, teaching=False)
     return DataLoader(
-        dataset,
+        PatientPatches(patches, numbers),
         batch_sampler=SharedBatches([keys[i : i + size] for i in range(0, len(keys), size)], share),
         num_workers=min(worker_count(settings), 1),
         pin_memory=torch.cuda.is_available(),

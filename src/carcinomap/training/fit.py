@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Cohort
 from carcinomap.errors import InputError
+from carcinomap.evaluation import Confusion
 from carcinomap.files import write_json
 from carcinomap.model import Model, ModelSpec, Network, build_network, save_model
 from carcinomap.training.batches import Division
@@ -24,6 +26,7 @@ from carcinomap.training.provenance import provenance, summary
 from carcinomap.training.run import Run
 from carcinomap.training.settings import TrainingSettings
 from carcinomap.training.task import SegmentationTask
+from carcinomap.training.validation import score_intervals
 from carcinomap.version import __version__
 
 
@@ -33,8 +36,9 @@ class TrainingResult:
 
     Attributes:
         model: The model file.
-        scores: ``mean_iou`` and ``iou`` by class, on the validation patches of the best step;
-            empty where nobody validated.
+        scores: ``mean_iou`` and ``iou`` by class, on the validation patches of the best ``step``,
+            and their 95 % ``intervals`` over patients, where more than one validated; empty where
+            nobody did.
         steps: Steps taken.
         notes: What a user should know.
     """
@@ -92,10 +96,17 @@ def train(
         weights = balanced_weights(class_pixels(data, scheme, settings, views))
     steps = length(settings, data, division.batch)
     task = SegmentationTask(
-        network.module, network.preprocessing, scheme, settings, steps, division, weights
+        network.module,
+        network.preprocessing,
+        scheme,
+        settings,
+        steps,
+        division,
+        len(data.validators),
+        weights,
     )
     checkpoint = fit(task, data, scheme, settings, views, division, run, steps, resume)
-    scores = _load(checkpoint, task)
+    scores = _load(checkpoint, task, scheme, settings.seed)
     result = TrainingResult(run.model, scores, task.global_step, (*data.notes, *notes))
     if first:
         _save(result, network, data, scheme, settings)
@@ -134,12 +145,13 @@ def _division(settings: TrainingSettings, network: Network) -> Division:
     return Division(batch, processes, settings.accumulate)
 
 
-def _load(path: Path, task: SegmentationTask) -> dict[str, Any]:
+def _load(path: Path, task: SegmentationTask, scheme: ClassScheme, seed: int) -> dict[str, Any]:
     """Load the weights of a checkpoint into the task's network and return their scores."""
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     task.load_state_dict(checkpoint["state_dict"])
-    scores: dict[str, Any] = checkpoint["scores"]
-    return scores
+    patients = [Confusion(np.array(matrix)) for matrix in checkpoint.get("patients", [])]
+    intervals = score_intervals(patients, scheme, seed)
+    return {**checkpoint["scores"], **({"intervals": intervals} if intervals else {})}
 
 
 def _save(

@@ -9,15 +9,16 @@ import lightning
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchmetrics.classification import MulticlassConfusionMatrix
 
 from carcinomap.annotation import IGNORE, ClassScheme
+from carcinomap.evaluation import Confusion
 from carcinomap.model import Preprocessing
 from carcinomap.training.augmentation import Augmentation, Variation
 from carcinomap.training.batches import Division
 from carcinomap.training.depthwise import in_full_precision_on_cpu
 from carcinomap.training.loss import SegmentationLoss
 from carcinomap.training.settings import TrainingSettings
+from carcinomap.training.validation import PatientConfusion, pooled_scores
 
 WARM_UP = 0.1  # share of the training during which the learning rate rises
 START = 0.04  # of the highest learning rate
@@ -28,6 +29,9 @@ Images = Sequence[Tensor]
 """Of a batch, (n, 3, h, w) for each view of the network."""
 
 Batch = tuple[Images, Tensor]
+
+ValidationBatch = tuple[Images, Tensor, Tensor]
+"""With the number of each patch's patient, int64 (n,)."""
 
 
 class SegmentationTask(lightning.LightningModule):
@@ -40,6 +44,7 @@ class SegmentationTask(lightning.LightningModule):
         settings: How to train.
         steps: Length of the training, or None where only the time limits it.
         division: Of a step's patches.
+        validators: Number of patients who validate.
         weights: Of the classes' pixels, float (classes,); None for equal ones.
     """
 
@@ -51,6 +56,7 @@ class SegmentationTask(lightning.LightningModule):
         settings: TrainingSettings,
         steps: int | None,
         division: Division,
+        validators: int,
         weights: Tensor | None = None,
     ) -> None:
         super().__init__()
@@ -63,11 +69,12 @@ class SegmentationTask(lightning.LightningModule):
         self._division = division
         self._clock = _Clock()
         self._scores: dict[str, Any] = {}
+        self._patients: list[Any] = []
         self._loss = SegmentationLoss(
             settings.dice, settings.focal, settings.label_smoothing, weights
         )
         self._augment = Augmentation(Variation.of(settings), settings.seed)
-        self._confusion = MulticlassConfusionMatrix(len(scheme), ignore_index=IGNORE)
+        self._confusion = PatientConfusion(validators, len(scheme))
         for name in ("mean", "std"):
             values = torch.tensor(getattr(preprocessing, name)).view(1, 3, 1, 1)
             self.register_buffer(name, values, persistent=False)
@@ -119,37 +126,32 @@ class SegmentationTask(lightning.LightningModule):
         self.log_dict({"loss": loss, "step": float(self.global_step)})
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count a batch into the confusion matrix."""
-        images, labels = batch
+    def validation_step(self, batch: ValidationBatch, batch_idx: int) -> None:
+        """Count a batch into the confusion matrices."""
+        images, labels, patients = batch
         logits = self._logits(_light(images))
         # The loss on its way to the log is a mean over batches, good enough to see overfitting.
         self.log("val/loss", self._loss(logits, labels), on_epoch=True, batch_size=len(labels))
         predicted = logits.argmax(dim=1)
-        self._confusion.update(predicted, labels)
+        self._confusion.update(predicted, labels, patients)
         if batch_idx == 0:
             self._show(images[0], labels, predicted)
 
     def on_validation_epoch_end(self) -> None:
         """Log the IoU of every class and their mean."""
-        matrix = self._confusion.compute().double()
+        matrices = self._confusion.compute().cpu().numpy()
         self._confusion.reset()
-        hits, truth = matrix.diagonal(), matrix.sum(dim=1)
-        union = truth + matrix.sum(dim=0) - hits
-        present = truth > 0
-        iou = {
-            name: float(value)
-            for name, value, there in zip(self._scheme.names, hits / union, present, strict=True)
-            if there
-        }
-        mean = sum(iou.values()) / len(iou) if iou else 0.0
-        scores = {"val/mean_iou": mean, **{f"val/iou/{name}": v for name, v in iou.items()}}
-        self.log_dict({**scores, "step": float(self.global_step)})
-        self._scores = {"step": self.global_step, "mean_iou": mean, "iou": iou}
+        scores = pooled_scores([Confusion(one) for one in matrices], self._scheme)
+        of_classes = {f"val/iou/{name}": value for name, value in scores["iou"].items()}
+        logged = {"val/mean_iou": scores["mean_iou"], **of_classes, "step": self.global_step}
+        self.log_dict({name: float(value) for name, value in logged.items()})
+        self._scores = {"step": self.global_step, **scores}
+        self._patients = matrices.tolist()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the scores beside the weights that earned them, and the time that it took."""
         checkpoint["scores"] = self._scores
+        checkpoint["patients"] = self._patients
         checkpoint["seconds"] = self._clock.seconds
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
