@@ -77,6 +77,7 @@ def test_a_cluster_is_asked_for_what_a_slide_needs():
 
 
 def test_processes_share_the_processors_unless_workers_says_how_many_threads(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(work_options, "usable_cores", lambda: 12.0)
     monkeypatch.setattr(work_options, "usable_threads", lambda: 12)
     assert threads_each(OwnProcesses(1), None) is None  # as many as it finds good
@@ -85,6 +86,9 @@ def test_processes_share_the_processors_unless_workers_says_how_many_threads(mon
     assert threads_each(OwnProcesses(16), None) == 1
     assert (threads_each(None, None), threads_each(None, 5)) == (None, 5)
     assert (slides_at_once(None), slides_at_once(0), slides_at_once(3)) == (8, 8, 3)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # of each process, at most
+    assert [threads_each(OwnProcesses(count), None) for count in (4, 16)] == [2, 1]
+    assert threads_each(OwnProcesses(4), 5) == 5
 
 
 @pytest.mark.parametrize(

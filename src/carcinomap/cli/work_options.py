@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from carcinomap.granted import usable_cores, usable_memory, usable_threads
+from carcinomap.granted import allotted, usable_cores, usable_memory, usable_threads
 from carcinomap.storage import AnyPath, is_remote
 from carcinomap.work import Backend, WorkSettings
 
@@ -96,7 +96,8 @@ def backend_of(
 def threads_each(backend: Backend | None, workers: int | None) -> int | None:
     """Return the threads of each task, where a task may use several.
 
-    ``--workers`` are those of each process; where it says nothing, processes share the processors.
+    ``--workers`` are those of each process, and so are ``OMP_NUM_THREADS`` at most; where neither
+    says anything, processes share the processors.
 
     Args:
         backend: What runs the tasks.
@@ -108,7 +109,10 @@ def threads_each(backend: Backend | None, workers: int | None) -> int | None:
     from carcinomap.work.processes import OwnProcesses  # noqa: PLC0415 - few commands need it
 
     if not workers and isinstance(backend, OwnProcesses):
-        return None if backend.count == 1 else max(1, usable_threads() // backend.count)
+        if backend.count == 1:
+            return None
+        share = max(1, usable_threads() // backend.count)
+        return min(share, allotted() or share)
     return workers or None
 
 
