@@ -1,3 +1,4 @@
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,28 @@ def test_cells_on_disk_and_cells_done_before_change_no_bit(
             assert rest == {cell: sums for cell, sums in whole.items() if cell not in done}
             assert needed <= count
     assert needed == 0
+
+
+class HesitantFile(FileIO):
+    """Takes and gives less than it is asked to, as a file on a disk that is nearly full does."""
+
+    def write(self, data) -> int:
+        return super().write(memoryview(data)[:100_000])
+
+    def readinto(self, into) -> int:
+        return super().readinto(memoryview(into)[:70_000])
+
+
+def test_a_disk_that_takes_a_part_at_a_time_changes_no_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = TilePlan.of(1500, 1400, 256, 96, 32, lambda *_: True)
+    made = random_tiles(plan, np.random.default_rng(8))
+    tiles = dict(zip(plan.tiles, made, strict=True))
+    whole, _ = blended(plan, tiles, tmp_path / "sums", frozenset())
+    monkeypatch.setattr("carcinomap.segmentation.mapping.blending.IN_MEMORY", 0)
+    monkeypatch.setattr("carcinomap.segmentation.mapping.blending.FileIO", HesitantFile)
+    assert blended(plan, tiles, tmp_path / "sums", frozenset())[0] == whole
 
 
 def test_constant_probabilities_show_no_seam(tmp_path: Path) -> None:

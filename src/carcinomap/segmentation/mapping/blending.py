@@ -6,6 +6,7 @@ for a tile far ahead, as along the seam to the next stripe, wait on disk, so tha
 does not depend on the slide.
 """
 
+import errno
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -196,7 +197,7 @@ class _Sums:
         self._free.append(place)
         self._scratch().seek(place * self._bytes)
         sums = np.empty(self._shape, np.float32)
-        self._scratch().readinto(sums.data.cast("B"))
+        self._read(sums.data.cast("B"))
         return sums
 
     def keep(self, cell: Cell, sums: NDArray[np.float32]) -> None:
@@ -207,11 +208,25 @@ class _Sums:
             place = self._free.pop() if self._free else len(self._places)
             self._places[oldest] = place
             self._scratch().seek(place * self._bytes)
-            self._scratch().write(waiting.data.cast("B"))
+            self._write(waiting.data.cast("B"))
+
+    # A file without a buffer may take, or give, less than it was asked to: on a disk that is nearly
+    # full it does, and raises only at the next attempt.
+
+    def _write(self, data: memoryview) -> None:
+        while data:
+            data = data[self._scratch().write(data) :]
+
+    def _read(self, into: memoryview) -> None:
+        while into:
+            got = self._scratch().readinto(into)
+            if not got:
+                raise OSError(errno.EIO, "what was put there is gone", str(self._path))
+            into = into[got:]
 
     def _scratch(self) -> FileIO:
         if self._file is None:
-            self._file = self._path.open("w+b", buffering=0)
+            self._file = FileIO(self._path, "w+")
         return self._file
 
     def close(self) -> None:
