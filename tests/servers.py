@@ -82,10 +82,11 @@ class Web:
     """A web server.
 
     Attributes:
-        files: What it has, by path.
+        files: What it has, by path; a query may be part of it.
         ranges: Whether it sends parts of files.
         head: Whether it answers HEAD.
         tells_size: Whether it says how long a file is.
+        tells_version: Whether it says what differs when a file was changed.
         failures: Statuses to answer the next requests of bytes with, before it works again.
         wanted: The credentials that it asks for, as the header has them.
         requests: Those that were answered with bytes: (path with query, first byte, bytes sent).
@@ -97,6 +98,7 @@ class Web:
     ranges: bool = True
     head: bool = True
     tells_size: bool = True
+    tells_version: bool = True
     failures: list[int] = field(default_factory=list)
     wanted: str = ""
     requests: list[tuple[str, int, int]] = field(default_factory=list)
@@ -127,7 +129,8 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(body=True)
 
     def _answer(self, body):
-        web, path = self.server.web, self.path.partition("?")[0]
+        web = self.server.web
+        path = self.path if self.path in web.files else self.path.partition("?")[0]
         refusal = self._refusal(web, path, body)
         if refusal:
             self._fail(refusal)
@@ -166,7 +169,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(stop - start))
         else:
             self.send_header("Connection", "close")
-        self.send_header("ETag", web.versions[path])
+        if web.tells_version:
+            self.send_header("ETag", web.versions[path])
         self.end_headers()
 
     def _fail(self, status):

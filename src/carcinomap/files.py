@@ -34,4 +34,11 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write JSON atomically, indented, in the order of the value's own keys."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(json_bytes(value, indent=2) + b"\n")
+
+
+def json_bytes(value: Any, indent: int | None = None) -> bytes:
+    """Return JSON in UTF-8; what of a file's name is no UTF-8 is escaped, and is read again so."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return text.encode("utf-8", errors="backslashreplace")

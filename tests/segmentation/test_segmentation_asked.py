@@ -1,6 +1,7 @@
 """Which slides a user means."""
 
 import io
+import os
 
 import pytest
 
@@ -46,12 +47,25 @@ def test_a_table_that_names_two_slides_alike(folder):
 
 
 def test_a_list_on_standard_input(folder, monkeypatch):
-    monkeypatch.setattr(
-        "sys.stdin", io.StringIO(f"{folder / 'c.svs'}\n\n  {folder / '[ab].svs'}\n")
-    )
+    odd = folder / "d\udcff.svs"  # a name that is no UTF-8
+    odd.touch()
+    listed = f"{folder / 'c.svs'}\n\n  {folder / '[ab].svs'}\n{odd}\n"
+    # As a terminal that takes nothing but UTF-8 has it.
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(os.fsencode(listed)), "utf-8"))
     found = SlideList.of("-")
-    assert [one.name for one in found.slides] == ["c"]
+    assert [one.path for one in found.slides] == [folder / "c.svs", odd]
     assert "no such slide" in str(found.missing[0][1])  # only * and ? make a pattern
+
+
+def test_what_cannot_be_looked_at_does_not_stop_the_others(folder, other_aws):
+    other_aws.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    wrong = ["x" * 300 + ".svs", "s3://nowhere/", "s3://KEY:secret/word@bucket/a.svs"]
+    found = SlideList.of([folder / "a.svs", *wrong, folder / "b.svs"])
+    assert [one.name for one in found.slides] == ["a", "b"]
+    told = [f"{path}: {error}" for path, error in found.missing]
+    for text, said in zip(told, ("too long", "cannot be reached", "credentials"), strict=True):
+        assert said in text
+    assert "secret" not in " ".join(told)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,27 @@ def slides(made_slides, tmp_path):
     return [first, broken, second]
 
 
+def test_a_slide_whose_name_is_no_utf_8(made_slides, tmp_path):
+    odd = tmp_path / "a\udcff.svs"
+    odd.symlink_to(find_slides(made_slides)[0])
+    output = tmp_path / "maps"
+    for status in ("done", "was there"):
+        result = segmented([odd], output)
+        assert (result.failures, result.notes) == ((), ())
+        (one,) = json.loads((output / "run.json").read_bytes())["slides"]
+        assert (one["name"], one["status"]) == ("a\udcff", status)
+    for name in ("summary.csv", "index.html"):
+        assert "a?" in (output / name).read_text(encoding="utf-8")
+
+
+def test_no_secrets_are_recorded(slides, tmp_path, monkeypatch):
+    model_at = "https://me:secret@host/m.safetensors?Signature=secret"
+    monkeypatch.setattr("sys.argv", ["carcinomap", "segment", "a b.svs", "--model", model_at])
+    segmented(slides, tmp_path)
+    command = json.loads((tmp_path / "run.json").read_text())["command"]
+    assert command == "carcinomap segment 'a b.svs' --model https://host/m.safetensors"
+
+
 def test_the_record_is_enough_to_repeat_the_run(slides, tmp_path):
     output = tmp_path / "maps"
     result = segmented(slides, output)

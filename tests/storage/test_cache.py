@@ -50,6 +50,15 @@ def test_one_download_is_enough(place, request, cache):
     assert kept(cache) == ["a.ndpi", "a.ndpi"]
 
 
+def test_a_query_may_choose_the_file_or_be_a_signature_that_is_new_every_time(web, cache):
+    signed = [as_path(web.put(CONTENT, "a.ndpi") + f"?signature={n}") for n in range(2)]
+    assert local_copy(signed[0]) == local_copy(signed[1])
+    web.tells_version = web.ranges = False
+    for content, query in ((CONTENT, "id=1"), (CONTENT[::-1], "id=2")):
+        chosen = as_path(web.put(content, f"get.ndpi?{query}"))
+        assert local_copy(chosen).read_bytes() == content
+
+
 def test_the_download_shows_its_progress(bucket, cache, monkeypatch):
     monkeypatch.setattr("carcinomap.storage.download.CHUNK", 50_000)
     steps = []
@@ -131,6 +140,18 @@ def test_a_disk_that_fills_up_meanwhile(bucket, cache, monkeypatch):
     with pytest.raises(CarcinomapError, match=r"a\.ndpi: no local copy can be made \(No space"):
         local_copy(path)
     assert kept(cache) == []
+
+
+def test_what_is_on_its_way_takes_its_room_from_the_start(bucket, cache, monkeypatch):
+    monkeypatch.setattr("carcinomap.storage.download.CHUNK", 50_000)
+    taken = []
+
+    def look(_):
+        taken.extend(file.stat().st_size for file in cache.glob("*.partial/*"))
+
+    with listening(look):
+        local_copy(as_path(bucket.put(CONTENT, "a.ndpi")))
+    assert set(taken) == {len(CONTENT)}
 
 
 def test_what_a_killed_process_left_is_removed(bucket, cache):

@@ -5,7 +5,7 @@ import pytest
 from upath import UPath
 
 from carcinomap.errors import InputError
-from carcinomap.storage import as_path, beside, is_remote
+from carcinomap.storage import as_path, beside, is_remote, without_secrets
 
 
 @pytest.mark.parametrize("text", ["a.svs", "/a/b.svs", "C:/a.svs", "a::b.svs", "nope:/a.svs"])
@@ -63,6 +63,24 @@ def test_addresses_that_are_not_read(text):
     with pytest.raises(InputError) as raised:
         as_path(text)
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://me:pass@host/a.svs?X-Amz-Signature=abc", "https://host/a.svs"),
+        ("--annotations=HTTPS://host/a?b", "--annotations=HTTPS://host/a"),
+        ("https:/me@host/a.svs", "https:/host/a.svs"),
+        ("s3://KEY:with/slash@bucket/a.svs", "s3://bucket/a.svs"),
+        ("s3://bucket/a?.svs", "s3://bucket/a?.svs"),
+        ("s3://bucket/a@b.svs", "s3://bucket/a@b.svs"),
+        ("http://host:8080/a@b.svs", "http://host:8080/a@b.svs"),
+        ("slides/a?@b.svs", "slides/a?@b.svs"),
+        ("C:/a@b.svs", "C:/a@b.svs"),
+    ],
+)
+def test_secrets_are_taken_out_of_addresses_alone(text, shown):
+    assert without_secrets(text) == shown
 
 
 def test_other_kinds_of_upath_are_not_read():

@@ -7,7 +7,6 @@ each of their fields. The function returns an ``Outcome``.
 import errno
 import functools
 import inspect
-import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from pydantic.fields import FieldInfo
 from rich.console import Console, RenderableType
 
 from carcinomap.errors import CarcinomapError, InputError
+from carcinomap.files import json_bytes
 from carcinomap.progress import set_quiet
 from carcinomap.settings import Settings
 
@@ -201,7 +201,7 @@ def with_exit_code(call: Callable[[], Outcome], as_json: bool, quiet: bool) -> N
         for note in outcome.notes:
             errors.print(f"note: {note}", style="yellow", markup=False)
     if as_json:
-        sys.stdout.write(json.dumps(outcome.data, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_bytes(outcome.data, indent=2).decode() + "\n")
     else:
         Console(highlight=False).print(outcome.text)
     if outcome.failed:

@@ -1,5 +1,6 @@
 """Which slides a user means: files, folders, patterns, a table, a list on standard input."""
 
+import os
 import re
 import sys
 from collections import Counter
@@ -9,13 +10,13 @@ from pathlib import Path
 from typing import Self
 
 from carcinomap.cohort.reading import survey
-from carcinomap.errors import InputError
+from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.slide import find_slides
-from carcinomap.storage import AnyPath, as_path
+from carcinomap.storage import AnyPath, as_path, without_secrets
 from carcinomap.work import Shard
 
 STANDARD_INPUT = "-"
-LONGEST_LIST = 64_000_000  # characters on standard input
+LONGEST_LIST = 64_000_000  # bytes on standard input
 TAKEN = re.compile(r"run(-\d+-of-\d+)?")  # a slide of such a name would share the run's record
 
 Missing = tuple[AnyPath, Exception]
@@ -64,7 +65,7 @@ class SlideList:
         found: list[Asked] = []
         missing: list[Missing] = []
         for one in _listed([slides] if isinstance(slides, str | AnyPath) else slides):
-            path: AnyPath = Path(str(one))
+            path: AnyPath = Path(without_secrets(str(one)))
             try:
                 path = as_path(one)
                 if path.suffix.lower() == ".csv":
@@ -73,7 +74,7 @@ class SlideList:
                     missing += wrong
                 else:
                     found += map(Asked, find_slides(path))
-            except InputError as error:
+            except (CarcinomapError, OSError) as error:  # such as a name that is too long
                 missing.append((path, error))
         if mpp is not None:
             found = [Asked(one.path, mpp) for one in found]
@@ -107,7 +108,7 @@ class SlideList:
 def _listed(slides: Sequence[str | AnyPath]) -> Iterator[str | AnyPath]:
     for one in slides:
         if str(one) == STANDARD_INPUT:
-            text = sys.stdin.read(LONGEST_LIST)
+            text = os.fsdecode(sys.stdin.buffer.read(LONGEST_LIST))  # in no encoding but the disk's
             yield from filter(None, map(str.strip, text.splitlines()))
         else:
             yield one

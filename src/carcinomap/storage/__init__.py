@@ -18,7 +18,7 @@ from carcinomap.storage.files import (
     stamp,
     upload,
 )
-from carcinomap.storage.paths import AnyPath, as_path, beside, is_remote, on_web
+from carcinomap.storage.paths import AnyPath, as_path, beside, is_remote, on_web, without_secrets
 from carcinomap.storage.source import ByteSource, open_bytes
 from carcinomap.storage.user_cache import cache_folder
 from carcinomap.storage.view import FileView
@@ -48,4 +48,5 @@ __all__ = [
     "remove",
     "stamp",
     "upload",
+    "without_secrets",
 ]

@@ -9,9 +9,10 @@ import os
 import re
 import shutil
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from upath import UPath
@@ -84,7 +85,7 @@ def open_copy(path: AnyPath, what: str = "file") -> LocalCopy:
     if isinstance(path, Path):
         return LocalCopy(path)
     known = description(path, what)
-    key = hashlib.sha256(f"{path}\n{signs_of(known)}".encode()).hexdigest()[:32]
+    key = _key(path, known)
     with _full_disk_told(path):
         entry = _folder() / key
         with FileLock(_lock_of(entry)):  # one process downloads, the others wait
@@ -110,10 +111,34 @@ def reading_copy(path: AnyPath, what: str = "file") -> Iterator[Path]:
         copy.close()
 
 
+def _key(path: UPath, known: Mapping[str, Any]) -> str:
+    """Return what the entry of a file's content is called.
+
+    What an address says after ``?`` may choose the file, or be a signature that is new every time:
+    it does not count where the server tells contents apart.
+    """
+    tagged = known.get("ETag") or known.get("etag")
+    query = "" if tagged else path.storage_options.get("params", "")
+    return hashlib.sha256(f"{path}\n{signs_of(known)}\n{query}".encode()).hexdigest()[:32]
+
+
 def _held(entry: Path, path: UPath) -> LocalCopy:
-    lock = os.open(entry, os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_SH)
+    lock = _locked_open(entry, fcntl.LOCK_SH)
     return LocalCopy(entry / _name(path), lock)
+
+
+def _locked_open(entry: Path, how: int) -> int:
+    """Lock the file that says whether an entry is open; return its handle, which holds the lock.
+
+    A file beside the entry: folders cannot be locked on NFS.
+    """
+    handle = os.open(entry.with_suffix(".open"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, how)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
 
 
 def _name(path: UPath) -> str:
@@ -175,9 +200,8 @@ def _remove(entry: Path) -> bool:
     """Remove a copy, unless a process is at it or has it open; say whether it is gone."""
     try:
         with FileLock(_lock_of(entry), timeout=0):
-            lock = os.open(entry, os.O_RDONLY)
+            lock = _locked_open(entry, fcntl.LOCK_EX | fcntl.LOCK_NB)
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(entry)
             finally:
                 os.close(lock)

@@ -22,7 +22,7 @@ def download(path: UPath, target: Path, most: int) -> None:
 
     Args:
         path: The file.
-        target: What to write; the folder is there.
+        target: What to write: a file that is there, and may take up its size already.
         most: Bytes that it may have, where its server does not say how many these are.
 
     Raises:
@@ -44,10 +44,11 @@ def download(path: UPath, target: Path, most: int) -> None:
 
 
 def _write(target: Path, content: Iterator[bytes], advance: Callable[[float], None]) -> None:
-    with target.open("wb") as file:
+    with target.open("r+b") as file:
         for piece in content:
             file.write(piece)
             advance(len(piece) / MEGA)
+        file.truncate()
 
 
 def _pieces(source: RemoteSource) -> Iterator[bytes]:

@@ -18,6 +18,10 @@ WEB = frozenset(["http", "https"])
 PROTOCOLS = WEB | {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}
 
 # One letter is a Windows drive. pathlib makes one slash of two, which is forgiven.
+_START = r"([A-Za-z][A-Za-z0-9+.-]+:/+"
+# A password may hold anything, unquoted; but before the colon of a port stands no user.
+_USER = re.compile(rf"{_START})(?:[^/]*:(?!\d+(?:/|$)).*|[^/]*)@", re.DOTALL)
+_QUERY = re.compile(rf"{_START}[^?]*)\?.*", re.DOTALL)
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?P<second>/?)(?P<rest>.*)", re.DOTALL)
 
 
@@ -38,7 +42,7 @@ def as_path(path: str | os.PathLike[str] | UPath) -> AnyPath:
     else:
         text = os.fspath(path)
     if "::" in text and "://" in text:
-        raise InputError(f"{_without_secrets(text)}: chained addresses ('::') are not read")
+        raise InputError(f"{without_secrets(text)}: chained addresses ('::') are not read")
     found = _ADDRESS.fullmatch(text)
     protocol = found[1].lower() if found else ""
     if found is None or not (found["second"] or protocol in PROTOCOLS):
@@ -47,7 +51,7 @@ def as_path(path: str | os.PathLike[str] | UPath) -> AnyPath:
         return Path(url2pathname(urlsplit(text).path))
     if protocol not in PROTOCOLS:
         raise InputError(
-            f"{_without_secrets(text)}: addresses that begin with {protocol}:// are not read; "
+            f"{without_secrets(text)}: addresses that begin with {protocol}:// are not read; "
             "s3://, gs://, az://, http:// and https:// are"
         )
     address = f"{protocol}://{found['rest']}"
@@ -83,9 +87,9 @@ def _known(path: UPath) -> AnyPath:
 
 
 def _bucket(address: str) -> UPath:
-    if urlsplit(address).password is not None:
+    if without_secrets(address) != address:
         raise InputError(
-            f"{_without_secrets(address)}: credentials do not belong into an address; give them "
+            f"{without_secrets(address)}: credentials do not belong into an address; give them "
             "by the environment or the configuration of the storage, such as AWS_ACCESS_KEY_ID"
         )
     return UPath(address)
@@ -100,7 +104,7 @@ def _web(address: str) -> UPath:
             raise ValueError("no host")
         parts.port  # noqa: B018 - raises where it is none
     except ValueError as error:
-        raise InputError(f"{_without_secrets(address)}: not an address ({error})") from error
+        raise InputError(f"{without_secrets(address)}: not an address ({error})") from error
     options: dict[str, Any] = {}
     if parts.query:
         options["params"] = parse_qsl(parts.query, keep_blank_values=True)
@@ -111,6 +115,12 @@ def _web(address: str) -> UPath:
     return found
 
 
-def _without_secrets(text: str) -> str:
-    """Return an address without user, password and query."""
-    return re.sub(r"(?<=://).*@", "", text.partition("?")[0])
+def without_secrets(text: str) -> str:
+    """Return a text without the user, password and query of an address in it."""
+    return _QUERY.sub(_unless_pattern, _USER.sub(r"\1", text))
+
+
+def _unless_pattern(found: re.Match[str]) -> str:
+    """Keep what stands behind the ``?`` of a storage that has no queries: it is a pattern there."""
+    protocol = found[1].partition(":")[0].lower()
+    return found[0] if protocol in PROTOCOLS - WEB else found[1]

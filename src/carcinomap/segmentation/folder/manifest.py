@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from carcinomap.files import write_json
+from carcinomap.storage import without_secrets
 from carcinomap.version import __version__
 
 NAME = "run"
@@ -97,7 +98,7 @@ def write_manifest(run: Run, path: Path) -> None:
             "python": platform.python_version(),
             "platform": platform.platform(),
             "packages": {name: found for name in PACKAGES if (found := _version(name))},
-            "command": shlex.join(sys.argv),
+            "command": shlex.join(map(without_secrets, sys.argv)),
             "begun": run.begun.isoformat(timespec="seconds"),
             "ended": ended.isoformat(timespec="seconds"),
             "seconds": round((ended - run.begun).total_seconds(), 1),

@@ -1,12 +1,13 @@
 """All maps of a folder in one table: ``summary.csv``, a row for each slide."""
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from carcinomap.errors import InputError
 from carcinomap.files import atomic_path
@@ -176,8 +177,9 @@ def _numbers(one: MapSummary | None, classes: Sequence[str]) -> list[str | float
 def _read(path: Path) -> Record | None:
     """Read a record of ours; None where it is damaged."""
     try:
-        return Record.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        # Not pydantic's own reader of JSON: a name in it may be no Unicode.
+        return Record.model_validate(json.loads(path.read_bytes()))
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -43,6 +43,7 @@ def write_class_map(
         name: The image's name, the slide's.
     """
     sizes = level_sizes(width, height)
+    name = name.encode(errors="replace").decode()  # a file's need not be UTF-8, as XML has to be
     scheme = json.dumps(classes.to_dict(), ensure_ascii=False, sort_keys=True)
     identity, stored = _digest(spool, sizes, f"{name}\n{mpp!r}\n{scheme}")
     creator = f"carcinomap {__version__}"

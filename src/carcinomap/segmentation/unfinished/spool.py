@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carcinomap.errors import InputError
+from carcinomap.files import json_bytes
 from carcinomap.segmentation.mapping.plan import CELL, Cell
 from carcinomap.segmentation.unfinished.index import Index, Key
 
@@ -174,7 +175,7 @@ class Spool:
         """
         begun = self.get((IDENTITY, 0, 0))
         if begun is None:
-            self.put((IDENTITY, 0, 0), json.dumps(identity, ensure_ascii=False).encode())
+            self.put((IDENTITY, 0, 0), json_bytes(identity))
             return
         try:
             before = dict(json.loads(begun))
