@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,8 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
     final = Path(final)
     final.parent.mkdir(parents=True, exist_ok=True)
     # The suffix is kept: some writers choose their format by it.
-    temporary = final.with_name(f".{final.stem}.{os.getpid()}.partial{final.suffix}")
+    # Numbers of processes are not enough: in containers they all are 1.
+    temporary = final.with_name(f".{final.stem}.{secrets.token_hex(4)}.partial{final.suffix}")
     try:
         yield temporary
         os.replace(temporary, final)

@@ -94,6 +94,17 @@ def test_what_is_there_is_passed_over(bucket, made_slides):
     assert replaced.done[0].record["settings"]["overlap"] == 32
 
 
+def test_a_result_that_was_damaged_there_is_made_anew(bucket, made_slides):
+    slides = find_slides(made_slides)[:1]
+    segmented(slides, OUTPUT)
+    before = stored(bucket)
+    bucket.put(b"damaged", "maps/slide-01.ome.tif")
+    segmented(slides, OUTPUT, overwrite=True)
+    after = stored(bucket)
+    for name in ("slide-01.ome.tif", "slide-01.json"):
+        assert after[name] == before[name]
+
+
 def test_a_slide_elsewhere_is_known_by_what_its_storage_calls_it(bucket, made_slides):
     address = bucket.put(find_slides(made_slides)[0], "scans/first.svs")
     tag = bucket.client.head_object(Bucket=bucket.name, Key="scans/first.svs")["ETag"]

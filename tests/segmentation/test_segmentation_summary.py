@@ -138,6 +138,20 @@ def test_what_is_finished_at_ctrl_c_is_summed_up(maps, made_slides, monkeypatch)
     assert list(rows(maps)) == ["slide-01", "slide-02"]
 
 
+def test_a_map_that_another_process_finishes_meanwhile_is_in_the_table(
+    maps, made_slides, monkeypatch
+):
+    def write_late(*arguments):
+        write_summary(*arguments)
+        if not (maps / "other.json").exists():
+            shutil.copy(maps / "slide-01.json", maps / "other.json")
+
+    monkeypatch.setattr("carcinomap.segmentation.folder.summary.write_summary", write_late)
+    segmented(find_slides(made_slides)[:1], maps)
+    assert list(rows(maps)) == ["other", "slide-01", "slide-02"]
+    assert 'data-name="other"' in (maps / "index.html").read_text()
+
+
 def test_a_full_disk_loses_no_map(maps, made_slides, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")

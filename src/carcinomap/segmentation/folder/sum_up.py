@@ -1,13 +1,20 @@
 """Write all that a folder of maps says of itself, at the end of a run."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from carcinomap.errors import CarcinomapError
 from carcinomap.segmentation.folder import failures, gallery, manifest, summary
 from carcinomap.segmentation.folder.manifest import Run
 from carcinomap.segmentation.results.elsewhere import mirrored
+from carcinomap.segmentation.results.outputs import RECORD
 from carcinomap.storage import AnyPath, is_remote
+
+LOOKS = 3
+"""At most so often the table is made anew where others change the folder meanwhile: of parts that
+end at the same time the one that writes last has then seen the maps of all."""
 
 
 def sum_up(output: AnyPath, run: Run, part: str, overwrite: bool) -> tuple[str, ...]:
@@ -53,15 +60,30 @@ def _write_all(
         record, table = f"{manifest.NAME}{part}.json", f"{failures.NAME}{part}.csv"
         put(record, manifest.START, lambda path: manifest.write_manifest(run, path))
         put(table, failures.START, lambda path: failures.write_failures(run.slides, path))
-    try:
-        found = summary.summarise(folder, run.slides)
-    except OSError as error:
-        return (*notes, f"{folder}: could not be summed up ({error.strerror or error})")
-    if found.maps:
-        put(summary.SUMMARY, summary.START, lambda path: summary.write_summary(found, path))
-    if found.maps and with_page:
-        put(gallery.GALLERY, gallery.START, lambda path: gallery.write_gallery(found, path))
+    for _ in range(LOOKS):
+        said = len(notes)
+        try:
+            seen = _changes(folder)
+            found = summary.summarise(folder, run.slides)
+        except OSError as error:
+            return (*notes, f"{folder}: could not be summed up ({error.strerror or error})")
+        if found.maps:
+            put(summary.SUMMARY, summary.START, partial(summary.write_summary, found))
+        if found.maps and with_page:
+            put(gallery.GALLERY, gallery.START, partial(gallery.write_gallery, found))
+        if len(notes) > said or _changes(folder) == seen:
+            break
     return tuple(notes)
+
+
+def _changes(folder: Path) -> dict[str, int]:
+    """Return when each of the files changed that a table of all maps is made of."""
+    found = {}
+    for kind in (f"*{RECORD}", f"{failures.NAME}*.csv"):
+        for path in folder.glob(kind):
+            with suppress(FileNotFoundError):  # it was there a moment ago
+                found[path.name] = path.stat().st_mtime_ns
+    return found
 
 
 def _told_by_its_error(run: Run, part: str) -> bool:

@@ -58,15 +58,17 @@ def delivered(output: AnyPath, name: str) -> Iterator[Path]:
         yield folder
         return
     here, there = Outputs(folder, name), output / f"{name}{RECORD}"
+    record, fetched = here.path(RECORD), None
     known = read_small(there, LARGEST)
     if known is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        here.path(RECORD).write_bytes(known)
+        record.write_bytes(known)
+        fetched = _file_number(record)
     new = False
     try:
         yield folder
-        record = here.path(RECORD)
-        new = record.exists() and record.read_bytes() != known
+        # Not by its content: a map that is made anew has the same record.
+        new = record.exists() and _file_number(record) != fetched
         if new:
             remove(there)
             _send(here, output)
@@ -74,6 +76,12 @@ def delivered(output: AnyPath, name: str) -> Iterator[Path]:
     finally:
         if not new:
             _clear(here)
+
+
+def _file_number(path: Path) -> tuple[int, int]:
+    """Return what differs when another file was put in the place of one."""
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
 
 
 @contextmanager
