@@ -21,6 +21,11 @@
 #SBATCH --requeue
 #SBATCH --signal=B:USR1@120
 
+if [[ " $* " == *" --overwrite "* ]]; then
+    echo "--overwrite would make maps anew in each turn; remove the old ones before" >&2
+    exit 2
+fi
+
 most_turns=50
 near_the_end=
 head=$SLURMD_NODENAME  # this script runs on the first of the machines

@@ -21,6 +21,11 @@
 #SBATCH --requeue
 #SBATCH --signal=B:USR1@120
 
+if [[ " $* " == *" --overwrite "* ]]; then
+    echo "--overwrite would make maps anew in each turn; remove the old ones before" >&2
+    exit 2
+fi
+
 task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID  # SLURM_JOB_ID may stand for the whole array
 most_turns=50
 near_the_end=
@@ -28,7 +33,7 @@ near_the_end=
 stop() {
     near_the_end=yes
     scancel --signal=TERM "$task"
-    (sleep 90 && scancel --signal=KILL "$task") &
+    (sleep 90 && scancel --signal=KILL "$task.0") &  # the step alone: this script goes on
 }
 trap stop USR1
 

@@ -26,7 +26,7 @@ run=${2:?the folder of the run}
 shift 2
 
 again=()
-if [[ -e $run/checkpoints/last.ckpt ]]; then
+if [[ -e $run/checkpoints/last.ckpt || -e $run/folds.csv ]]; then
     again=(--resume)
 elif ((${SLURM_RESTART_COUNT:-0} > 0)); then
     again=(--overwrite)  # its first turn ended before the first validation
@@ -38,7 +38,7 @@ near_the_end=
 stop() {
     near_the_end=yes
     scancel --signal=TERM "$SLURM_JOB_ID"
-    (sleep 90 && scancel --signal=KILL "$SLURM_JOB_ID") &
+    (sleep 90 && scancel --signal=KILL "$SLURM_JOB_ID.0") &  # the step alone: this script goes on
 }
 trap stop USR1
 

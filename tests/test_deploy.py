@@ -120,6 +120,26 @@ def test_a_training_goes_on_where_there_is_something_to_go_on_with(job, tmp_path
     (tmp_path / "run" / "checkpoints" / "last.ckpt").touch()
     calls = ends_with(job("slurm-train.sh", "slides", "run"), tmp_path, 0)
     assert "--output run --resume --nodes" in calls
+    (tmp_path / "folds").mkdir()
+    (tmp_path / "folds" / "folds.csv").touch()
+    calls = ends_with(job("slurm-train.sh", "slides", "folds", "--folds", "5"), tmp_path, 0)
+    assert "--output folds --folds 5 --resume --nodes" in calls
+
+
+@pytest.mark.parametrize("script", ["slurm-segment.sh", "slurm-ray.sh"])
+def test_maps_are_not_made_anew_in_every_turn(job, tmp_path, script):
+    process = job(
+        script, "slides", "--overwrite", "--output", "m", stderr=subprocess.PIPE, text=True
+    )
+    assert "remove the old ones" in process.communicate(timeout=30)[1]
+    assert process.returncode == 2
+    assert not (tmp_path / "calls").exists()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_never_kills_itself(script):
+    for killed in re.findall(r"(?:scancel --signal=KILL|kill -KILL) (\S+)\)", script.read_text()):
+        assert killed in ('"$task.0"', '"$SLURM_JOB_ID.0"', '"$step"')
 
 
 def test_a_training_without_a_folder_says_what_is_missing(tmp_path):

@@ -196,7 +196,7 @@ def dead(number):
 BLIND = """
 import os
 sees = os.path.exists
-os.path.exists = lambda path: ".carcinomap-shared-" not in str(path) and sees(path)
+os.path.exists = lambda path: "HIDDEN" not in str(path) and sees(path)
 """
 
 
@@ -211,7 +211,14 @@ os.path.exists = lambda path: ".carcinomap-shared-" not in str(path) and sees(pa
             {"carcinomap/__init__.py": "import nowhere_to_be_found"},
             "cannot load carcinomap (ModuleNotFound",
         ),
-        ({"sitecustomize.py": BLIND}, "has another {tmp_path}, or none, and"),
+        (
+            {"sitecustomize.py": BLIND.replace("HIDDEN", ".carcinomap-shared-")},
+            "has another {tmp_path}, or none, and",
+        ),
+        (
+            {"sitecustomize.py": BLIND.replace("HIDDEN", "slide.svs")},
+            "does not see {tmp_path}/lib/slide.svs",
+        ),
     ],
 )
 def test_a_machine_that_can_do_nothing_for_a_run_is_left_out(cluster, tmp_path, there, said):
@@ -229,7 +236,10 @@ def test_a_machine_that_can_do_nothing_for_a_run_is_left_out(cluster, tmp_path, 
             go.touch()  # until then the first machine is busy
 
     board, writing = Opening(), {"shared": tmp_path / "maps" / "not there yet"}
-    tasks = [Task(str(n), cluster_tasks.wait_for, (go, tmp_path / "log")) for n in range(12)]
+    slide = tmp_path / "lib" / "slide.svs"
+    slide.touch()
+    arguments = (go, tmp_path / "log")
+    tasks = [Task(str(n), cluster_tasks.wait_for, arguments, (slide,)) for n in range(12)]
     try:
         outcomes = done(tasks, board, retries=0, **writing)
         with pytest.raises(CarcinomapError, match=re.escape(said)):
@@ -241,6 +251,14 @@ def test_a_machine_that_can_do_nothing_for_a_run_is_left_out(cluster, tmp_path, 
     (note,) = board.notes
     assert said in note
     assert sorted(path.name for path in tmp_path.iterdir()) == ["go", "lib", "log"]
+
+
+def test_a_file_that_nobody_sees_is_no_fault_of_a_machine(cluster, tmp_path):
+    board = Log()
+    gone = Task("gone", cluster_tasks.square, (1,), (tmp_path / "slide.svs",))
+    lost, other = done([gone, Task("other", cluster_tasks.square, (2,))], board)
+    assert "slide.svs: is not there any more" in str(lost.error)
+    assert (other.result, board.notes) == (4, [])
 
 
 def test_closing_interrupts_tasks_that_run(cluster, tmp_path):

@@ -7,6 +7,7 @@ import torch
 
 from carcinomap.annotation import IGNORE, Annotation, AnnotationSet, ClassScheme
 from carcinomap.cohort import Case, PatchKey, PatchSource
+from carcinomap.cohort.sources import Block
 from carcinomap.slide import TissueMask, View
 from carcinomap.training.dataset import PatchDataset, turned
 
@@ -101,6 +102,14 @@ def test_outside_of_the_slide_is_ignored(make):
     _, label = make()[PatchKey(0, 0, 500)]
     assert (label[:, :32] == IGNORE).all()
     assert (label[:, 32:] != IGNORE).all()
+
+
+def test_beyond_what_a_source_is_limited_to_nothing_is_known(make):
+    dataset = make(teaching=False)
+    dataset._sources[0] = dataset._sources[0].restricted(inside=Block(400, 440, 1000, 480))
+    _, label = one_view(dataset, PatchKey(0, 500, 450))
+    known = np.flatnonzero((label != IGNORE).any(axis=1))
+    assert (known[0], known[-1]) == (27, 46)  # rows from 386 on, two level-0 pixels each
 
 
 def test_glass_teaches_but_does_not_score(make):

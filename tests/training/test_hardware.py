@@ -37,7 +37,7 @@ def test_a_cpu_of_which_pytorch_tells_nothing_computes_in_full(monkeypatch):
 def test_gpus_are_counted_from_the_one_that_is_named(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
-    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: True)
     found = hardware(TrainingSettings(device="cuda:1", devices=3))
     assert found["devices"] == [1, 2, 3]
     assert found["precision"] == "bf16-mixed"
@@ -57,7 +57,10 @@ def test_readers_are_shared_by_the_devices(monkeypatch):
 
 def test_on_the_cpu_a_batch_is_not_searched_for():
     network = build_network("atrous-resnet", classes=2, width=1 / 16)
-    assert fitting_batch(network.module, network.views(1.0, 64), torch.device("cpu")) == CPU_BATCH
+    assert (
+        fitting_batch(network.module, network.views(1.0, 64), torch.device("cpu"), True)
+        == CPU_BATCH
+    )
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", "tpu", ""])
@@ -96,7 +99,9 @@ def test_slurm_starts_as_many_processes_as_are_asked_for(started_by):
     with pytest.raises(InputError, match="--ntasks-per-node not given"):
         hardware(three_by_two)
     started_by(SLURM_NTASKS_PER_NODE="2")
-    assert hardware(three_by_two)["num_nodes"] == 3
+    found = hardware(three_by_two)
+    assert found["num_nodes"] == 3
+    assert not found["plugins"][0].auto_requeue
     with pytest.raises(InputError, match="SLURM started 6 tasks on 3 nodes"):
         hardware(TrainingSettings(device="cpu", devices=3, nodes=2))
     with pytest.raises(InputError, match="use srun --nodes 1 --ntasks-per-node 1"):

@@ -88,6 +88,21 @@ def test_patches_on_which_the_loss_was_lost_are_kept(
     assert label.shape == (64, 64)
 
 
+def test_a_gradient_that_is_not_finite_never_reaches_the_weights(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(  # whose slope has no end at 0
+        "carcinomap.training.loss.SegmentationLoss.forward",
+        lambda self, logits, labels: (logits.sum() * 0).sqrt(),
+    )
+    settings = TrainingSettings(**SETTINGS, steps=1, accumulate=2)
+    with pytest.raises(CarcinomapError, match="gradient, is not finite at step 1"):
+        train(cohort, tmp_path, settings)
+    assert not (tmp_path / "model.safetensors").exists()
+    rows = (tmp_path / "not-finite" / "keys-0.csv").read_text().splitlines()
+    assert len(rows) == 1 + 4  # the patches of both parts of the step
+
+
 def test_balanced_weights_train(cohort: Cohort, tmp_path: Path) -> None:
     settings = TrainingSettings(
         **SETTINGS, steps=1, class_weights="balanced", focal=2, label_smoothing=0.1

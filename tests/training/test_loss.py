@@ -72,6 +72,13 @@ def test_focal_loss_of_two_pixels():
     assert float(SegmentationLoss(0, focal=2)(logits, labels)) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("focal", [0.5, 1.0, 2.0])
+def test_the_focal_loss_of_a_pixel_that_is_certain_has_a_slope(focal):
+    logits = torch.tensor([100.0, 0.0]).reshape(1, 2, 1, 1).requires_grad_()
+    SegmentationLoss(0.0, focal)(logits, torch.zeros(1, 1, 1, dtype=torch.long)).backward()
+    assert logits.grad.isfinite().all()
+
+
 def test_rare_classes_weigh_more_within_bounds():
     weights = balanced_weights(torch.tensor([1000, 100, 1, 0]))
     assert weights.tolist() == pytest.approx([0.1, 1.0, 10.0, 1.0])

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ CLASSES = ClassScheme.default()
 def begun(folder, **settings):
     run = Run(folder / "run")
     run.check(TrainingSettings(**settings), CLASSES, resume=False, overwrite=False)
-    run.begin(TrainingSettings(**settings), CLASSES, resume=False)
+    run.begin(TrainingSettings(**settings), CLASSES, resume=False, batch=8)
     run.checkpoints.mkdir()
     torch.save({"global_step": 1}, run.last)
     return run
@@ -30,7 +31,7 @@ def test_existing_run_is_not_touched(tmp_path):
 def test_overwrite_starts_anew(tmp_path):
     run = begun(tmp_path)
     run.check(TrainingSettings(patch=64), CLASSES, resume=False, overwrite=True)
-    run.begin(TrainingSettings(patch=64), CLASSES, resume=False)
+    run.begin(TrainingSettings(patch=64), CLASSES, resume=False, batch=8)
     assert not run.checkpoints.exists()
     assert "patch: 64" in run.settings.read_text()
 
@@ -68,3 +69,22 @@ def test_damaged_checkpoint_is_told(tmp_path):
     run.last.write_bytes(run.last.read_bytes()[:100])
     with pytest.raises(InputError, match="damaged"):
         run.check(TrainingSettings(), CLASSES, resume=True, overwrite=False)
+
+
+def test_a_run_goes_on_with_the_same_slides_in_the_same_roles(tmp_path):
+    run = begun(tmp_path)
+    assert run.batch() == 8
+    cases = [
+        Case(tmp_path / f"{name}.svs", patient=name, split=split)
+        for name, split in (("a", "train"), ("b", "val"))
+    ]
+    run.write_split(cases)
+    run.check_split(cases)
+    run.check_split([replace(case, slide=Path("moved", case.slide.name)) for case in cases])
+    swapped = [replace(cases[0], split="val"), replace(cases[1], split="train")]
+    for others in (swapped, cases[:1], [*cases, replace(cases[0], slide=Path("c.svs"))]):
+        with pytest.raises(InputError, match="other slides, patients or splits"):
+            run.check_split(others)
+    run.split.unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        run.check_split(cases)

@@ -9,11 +9,14 @@ import torch
 from small_training import SMALL
 
 from carcinomap.annotation import IGNORE, ClassScheme
+from carcinomap.errors import InputError
 from carcinomap.evaluation import Confusion
 from carcinomap.model import load_model
 from carcinomap.model.card import card
 from carcinomap.model.torch_runtime import TorchRuntime
+from carcinomap.slide import View
 from carcinomap.training import TrainingSettings, train
+from carcinomap.training.batches import Division
 from carcinomap.training.data import prepare, validation_loader
 from carcinomap.training.validation import PatientConfusion, pooled_scores, score_intervals
 
@@ -60,7 +63,9 @@ def test_scores_and_intervals_are_those_of_the_model(cohort, tmp_path):
     assert data.validators == ("one", "other")
     model = load_model(result.model)
     runtime = TorchRuntime(model, torch.device("cpu"))
-    loader = validation_loader(data, SCHEME, settings, model.spec.views, 2, lambda: (0, 1))
+    loader = validation_loader(
+        data, SCHEME, settings, model.spec.views, Division(2), lambda: (0, 1)
+    )
     of_patient = {name: Confusion.empty(4) for name in data.validators}
     for key in chain.from_iterable(loader.batch_sampler):
         images, labels, _ = loader.dataset[key]
@@ -78,3 +83,25 @@ def test_scores_and_intervals_are_those_of_the_model(cohort, tmp_path):
     assert high - low > 0.01
     told = {section.title: dict(section.rows) for section in card(model.spec, "")}
     assert told["scores"]["mean IoU"].endswith(f"(95 %: {low:.3f} to {high:.3f})")
+
+
+def test_every_process_has_something_to_validate(cohort):
+    settings = TrainingSettings(**SMALL)
+    data = prepare(cohort, SCHEME, settings)
+
+    def sizes_of(rank, processes):
+        division = Division(4 * processes, processes)
+        view = (View(1.0, 64),)
+        loader = validation_loader(
+            data, SCHEME, settings, view, division, lambda: (rank, processes)
+        )
+        return [len(keys) for keys in loader.batch_sampler]
+
+    def sizes(processes):
+        return [sizes_of(rank, processes) for rank in range(processes)]
+
+    assert sizes(1) == [[4]]
+    assert sizes(2) == [[2], [2]]
+    assert sizes(4) == [[1]] * 4
+    with pytest.raises(InputError, match="4 patches validate, too few"):
+        sizes(5)

@@ -15,7 +15,7 @@ from carcinomap.cluster.job import SentJob, lost
 from carcinomap.cluster.machines import Machines
 from carcinomap.cluster.news import News, Note, Try
 from carcinomap.cluster.node import Done, Order
-from carcinomap.errors import CarcinomapError
+from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.version import __version__
 from carcinomap.work.serving import sendable, too_large
 from carcinomap.work.task import Board, Outcome, Task
@@ -104,7 +104,8 @@ class Dispatch:
         options = {"name": job.task.name, **self._machines.options(job)}
         if job.alone:  # processes are not shared by tasks whose environments differ
             options["runtime_env"] = {"env_vars": {"CARCINOMAP_TASK": str(job.index)}}
-        sent = (__version__, self._mark, pickled, self._order, job.of)
+        files = [os.path.abspath(file) for file in job.task.files]
+        sent = (__version__, self._mark, files, pickled, self._order, job.of)
         return self._do.options(**options).remote(*sent)
 
     def _wait(self, ended: list[Outcome]) -> None:
@@ -136,12 +137,17 @@ class Dispatch:
                 self._begun(job, found.host)
                 self._end(job.outcome(found), ended)
             else:
-                self._misled(job, *found)
+                machine, why = found
+                self._misled(job, machine, why, ended)
         del self._flying[reference]
 
-    def _misled(self, job: SentJob, machine: str, why: str) -> None:
+    def _misled(self, job: SentJob, machine: str, why: str, ended: list[Outcome]) -> None:
         """See to a job that was sent to a machine which can do nothing for this run."""
         job.misled += 1
+        gone = next((file for file in job.task.files if not file.exists()), None)
+        if gone is not None:  # for everybody: no fault of that machine
+            self._end(job.failure(InputError(f"{gone}: is not there any more")), ended)
+            return
         self._again.append(job)
         if self._machines.leave_out(machine, why):
             self._board.noted(f"{why}; the other machines do the work")

@@ -1,6 +1,7 @@
 """A case is a slide with its annotation, patient and split; a cohort is the cases."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from carcinomap.annotation import (
     Annotations,
@@ -42,6 +43,11 @@ class Case:
     def name(self) -> str:
         """The slide's name; maps and scores carry it."""
         return self.slide.stem
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those of its files that are on a disk."""
+        return tuple(one for one in (self.slide, self.annotation) if isinstance(one, Path))
 
     def open_slide(self) -> Slide:
         """Open the slide; the caller closes it."""

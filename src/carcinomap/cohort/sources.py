@@ -90,6 +90,11 @@ class PatchSource:
             size = (slide.width, slide.height)
             return cls(index, *size, slide.mpp, tissue, annotations, interest=tuple(interest))
 
+    @property
+    def bounds(self) -> Block:
+        """The block that it is limited to, or else the slide."""
+        return self.inside or Block(0.0, 0.0, float(self.width), float(self.height))
+
     def restricted(
         self, inside: Block | None = None, outside: Block | None = None
     ) -> "PatchSource":

@@ -176,7 +176,10 @@ def _evaluate_all(
     backend: Backend | None,
 ) -> tuple[tuple[CaseScores, ...], dict[str, str]]:
     """Score every pair, and return the error of each that cannot be; both in their order."""
-    tasks = [Task(pair.case.name, _evaluate_pair, (pair, scheme, settings)) for pair in pairs]
+    tasks = [
+        Task(pair.case.name, _evaluate_pair, (pair, scheme, settings), pair.case.files)
+        for pair in pairs
+    ]
     outcomes = sorted(run(tasks, backend, "comparing"), key=lambda one: one.index)
     cases = tuple(one.result for one in outcomes if one.error is None)
     failures = {one.name: str(one.error) for one in outcomes if one.error is not None}

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
@@ -20,6 +21,7 @@ from carcinomap.model.encoder import (
     library_name,
     load_pretrained,
 )
+from carcinomap.model.encoder_file import load_encoder_file
 from carcinomap.model.merged_upsampling import merge_upsampling
 from carcinomap.model.spec import Preprocessing
 from carcinomap.slide import View
@@ -79,7 +81,7 @@ def build_network(
     architecture: str = UNET,
     encoder: str = DEFAULT_ENCODER,
     classes: int = 4,
-    pretrained: bool = True,
+    pretrained: bool | Path = True,
     *,
     width: float = 1.0,
     context: float = 4,
@@ -95,6 +97,7 @@ def build_network(
         classes: Number of classes.
         pretrained: Start the encoder from ImageNet weights. Those of ``efficientnet-lite0``
             are installed with carcinomap, others are downloaded; the reference network has none.
+            A file: start it from the weights there (``load_encoder_file``).
         width: Factor on the channels of the reference network, 1/16 to 4.
         context: How many times as wide the context network, ``context-unet``, sees in its second
             view; a whole number from 2 to 8.
@@ -110,6 +113,8 @@ def build_network(
     """
     architecture = choose(architecture, architectures(), "architecture")
     if architecture == REFERENCE:
+        if isinstance(pretrained, Path):
+            raise InputError(f"{pretrained}: {REFERENCE} has no encoder to load weights into")
         return _reference_network(classes, width)
     if architecture == CONTEXT:
         unet = _unet(encoder, classes, pretrained, decoder_width, output_stride)
@@ -148,7 +153,11 @@ def _reference_network(classes: int, width: float) -> Network:
 
 
 def _unet(
-    encoder: str, classes: int, pretrained: bool, decoder_width: float, output_stride: float
+    encoder: str,
+    classes: int,
+    pretrained: bool | Path,
+    decoder_width: float,
+    output_stride: float,
 ) -> Network:
     _check_width(decoder_width, "the decoder")
     if output_stride not in OUTPUT_STRIDES:
@@ -175,7 +184,7 @@ def _check_width(width: float, of: str) -> None:
 
 
 def _library_network(
-    architecture: str, encoder: str, classes: int, pretrained: bool, **options: Any
+    architecture: str, encoder: str, classes: int, pretrained: bool | Path, **options: Any
 ) -> Network:
     encoder, name = library_name(encoder)
     try:
@@ -186,14 +195,16 @@ def _library_network(
         raise InputError(
             f"encoder {encoder} does not go with architecture {architecture} ({error})"
         ) from error
-    if pretrained:
+    if isinstance(pretrained, Path):
+        load_encoder_file(module.encoder, pretrained)
+    elif pretrained:
         load_pretrained(module.encoder, name)
     return Network(
         module=module,
         architecture=architecture,
         kwargs={"encoder": encoder},
         stride=module.encoder.output_stride,
-        preprocessing=encoder_preprocessing(name, pretrained),
+        preprocessing=encoder_preprocessing(name, pretrained is True),
     )
 
 

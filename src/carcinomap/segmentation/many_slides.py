@@ -139,7 +139,7 @@ def _segment_all(
     check_takes_files(order.output)
     wanted = asked.part(shard)
     ledger = Ledger(wanted)
-    tasks = [Task(one.name, map_asked, (one, order)) for one in wanted.slides]
+    tasks = [Task(one.name, map_asked, (one, order), order.files(one)) for one in wanted.slides]
     try:
         with closing(run_tasks(tasks, backend, "mapping")) as outcomes:
             for outcome in outcomes:

@@ -20,7 +20,15 @@ class CannotBeginError(InputError):
 
 
 class Executor(Protocol):
-    """Has what executes models, here and now."""
+    """Has what executes models, here and now.
+
+    Attributes:
+        files: What it opens.
+    """
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """See the class."""
 
     def open(self) -> "tuple[Runtime, list[Model]]":
         """Return the runtime and what it executes.
@@ -36,6 +44,7 @@ class Opened:
 
     runtime: "Runtime"
     models: "list[Model]"
+    files: tuple[Path, ...] = ()
 
     def open(self) -> "tuple[Runtime, list[Model]]":
         """See ``Executor``."""

@@ -32,6 +32,11 @@ class Order:
     roi: Path | None = None
     overwrite: bool = False
 
+    def files(self, asked: Asked) -> tuple[Path, ...]:
+        """Return what a process that maps a slide opens of the disks of its machine."""
+        opened = (asked.path, *self.executor.files, self.roi)
+        return tuple(path for path in opened if isinstance(path, Path))
+
 
 @dataclass(frozen=True)
 class Mapped:

@@ -177,7 +177,7 @@ def validation_loader(
     scheme: ClassScheme,
     settings: TrainingSettings,
     views: Sequence[View],
-    size: int,
+    division: Division,
     share: Callable[[], tuple[int, int]],
 ) -> DataLoader[PatientPatch] | None:
     """Return a loader of the validation patches, the same ones every time; None without any.
@@ -187,8 +187,11 @@ def validation_loader(
         scheme: The classes.
         settings: How many patches, and where they come from.
         views: What the network sees.
-        size: Patches of a batch.
+        division: Of a training step's patches; a batch is no larger than a part of it.
         share: Returns the number of this process and how many there are, who share the patches.
+
+    Raises:
+        InputError: There are fewer patches than processes.
     """
     if not data.validation:
         return None
@@ -199,6 +202,13 @@ def validation_loader(
         random = np.random.default_rng(settings.seed)
         chosen = random.choice(len(keys), settings.validation_patches, replace=False)
         keys = [keys[i] for i in sorted(chosen)]
+    if len(keys) < division.processes:
+        raise InputError(
+            f"{len(keys)} patches validate, too few to be shared by {division.processes} devices; "
+            "let more patients validate (--validation-share), or train on fewer devices"
+        )
+    part = division.batch // (division.processes * division.parts)
+    size = min(part, len(keys) // division.processes)
     sources = {source.case: source for source in data.validation}
     numbers = {case: data.validators.index(data.cases[case].patient) for case in sources}
     patches = PatchDataset(data.cases, sources, scheme, views, teaching=False)

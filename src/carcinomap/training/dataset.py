@@ -46,7 +46,8 @@ class PatchDataset(Dataset[Patch]):
     def __getitem__(self, key: PatchKey) -> Patch:
         """Return an image for each view, uint8 (3, size, size), and the first's class indices.
 
-        The indices are int64 (size, size). Key's orientation and scale are those of every view.
+        The indices are int64 (size, size); beyond the slide, and beyond what its source is limited
+        to, they are ``IGNORE``. Key's orientation and scale are those of every view.
         """
         slide = self._slides[key.case]
         images = (view.read(slide, key.x, key.y, key.scale) for view in self._views)
@@ -63,17 +64,19 @@ class PatchDataset(Dataset[Patch]):
         ratio = mpp / source.mpp
         left, top = view.corner(source.mpp, key.x, key.y, key.scale)
         label = source.annotations.label_image(left, top, size, size, ratio, self._scheme)
-        inside = _inside(left, ratio, size, source.width)
-        inside = _inside(top, ratio, size, source.height)[:, None] & inside
+        # Beside a strip that validates lies what has taught.
+        bounds = source.bounds
+        inside = _inside(left, ratio, size, bounds.left, bounds.right)
+        inside = _inside(top, ratio, size, bounds.top, bounds.bottom)[:, None] & inside
         tissue = source.tissue.window(left, top, size, size, mpp)
         inside &= tissue | ((label == 0) if self._teaching else (label > 0))
         return np.where(inside, label, np.uint8(IGNORE))
 
 
-def _inside(start: float, step: float, count: int, length: int) -> NDArray[np.bool_]:
-    """Say which pixels' centres lie on the slide, along one axis."""
+def _inside(start: float, step: float, count: int, low: float, high: float) -> NDArray[np.bool_]:
+    """Say which pixels' centres lie between two bounds, along one axis."""
     centre = start + (np.arange(count) + 0.5) * step
-    return (centre >= 0) & (centre < length)
+    return (centre >= low) & (centre < high)
 
 
 def turned(array: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

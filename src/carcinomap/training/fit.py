@@ -23,6 +23,7 @@ from carcinomap.training.initial import start_from
 from carcinomap.training.loop import fit, length
 from carcinomap.training.loss import balanced_weights
 from carcinomap.training.provenance import provenance, summary
+from carcinomap.training.rehearsal import rehearse
 from carcinomap.training.run import Run
 from carcinomap.training.settings import TrainingSettings
 from carcinomap.training.task import SegmentationTask
@@ -86,11 +87,14 @@ def train(
     data = prepare(cohort, scheme, settings)
     network = _network(settings, scheme)
     notes = [] if init is None else [start_from(network, scheme, init)]
-    division = _division(settings, network)
-    if first:
-        run.begin(settings, scheme, resume)
-        run.write_split(data.cases)
     views = network.views(settings.mpp, settings.patch)
+    division = _division(settings, network, run.batch() if resume else None)
+    rehearse(network, views, division)
+    if first:
+        if resume:
+            run.check_split(data.cases)
+        run.begin(settings, scheme, resume, division.batch)
+        run.write_split(data.cases)
     weights = None
     if settings.class_weights == "balanced":
         weights = balanced_weights(class_pixels(data, scheme, settings, views))
@@ -109,18 +113,19 @@ def train(
     scores = _load(checkpoint, task, scheme, settings.seed)
     result = TrainingResult(run.model, scores, task.global_step, (*data.notes, *notes))
     if first:
-        _save(result, network, data, scheme, settings)
+        _save(result, network, data, scheme, settings, division.batch)
         write_json(run.summary, summary(scores, result.steps, time.time() - started, result.notes))
     return result
 
 
 def _network(settings: TrainingSettings, scheme: ClassScheme) -> Network:
     torch.manual_seed(settings.seed)
+    weights = settings.encoder_weights
     network = build_network(
         settings.architecture,
         settings.encoder,
         len(scheme),
-        pretrained=settings.pretrained,
+        pretrained=settings.pretrained if weights is None else Path(weights),
         width=settings.width,
         context=settings.context,
         decoder_width=settings.decoder_width,
@@ -134,15 +139,18 @@ def _network(settings: TrainingSettings, scheme: ClassScheme) -> Network:
     return network
 
 
-def _division(settings: TrainingSettings, network: Network) -> Division:
-    """Return how a step's patches are divided; they are counted here where that is left open."""
-    processes = settings.devices * settings.nodes
-    batch = settings.batch
+def _division(settings: TrainingSettings, network: Network, before: int | None) -> Division:
+    """Return how a step's patches are divided; they are counted here where that is left open.
+
+    Not once more, where a run goes on that has taken ``before`` patches a step.
+    """
+    batch = settings.batch or before
     if not batch:
         views = network.views(settings.mpp, settings.patch)
-        fits = fitting_batch(network.module, views, first_device(settings))
-        batch = fits * processes * settings.accumulate
-    return Division(batch, processes, settings.accumulate)
+        half = hardware(settings)["precision"] != "32-true"
+        fits = fitting_batch(network.module, views, first_device(settings), half)
+        batch = fits * settings.accumulate
+    return Division(batch, settings.devices * settings.nodes, settings.accumulate)
 
 
 def _load(path: Path, task: SegmentationTask, scheme: ClassScheme, seed: int) -> dict[str, Any]:
@@ -160,6 +168,7 @@ def _save(
     data: TrainingData,
     scheme: ClassScheme,
     settings: TrainingSettings,
+    batch: int,
 ) -> None:
     spec = ModelSpec(
         architecture=network.architecture,
@@ -168,7 +177,7 @@ def _save(
         views=network.views(settings.mpp, settings.patch),
         stride=network.stride,
         preprocessing=network.preprocessing,
-        training=provenance(data, scheme, settings, result.steps, result.notes),
+        training=provenance(data, scheme, settings, result.steps, batch, result.notes),
         scores=result.scores,
         version=__version__,
     )

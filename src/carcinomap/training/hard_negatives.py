@@ -40,11 +40,13 @@ class HardNegatives(Callback):
         was_training = task.training
         task.eval()
         with torch.no_grad():
-            sampler.hard_places = mine(
+            found = mine(
                 lambda views: task.predict([view.to(task.device) for view in views]),
                 cast(PatchDataset, self._loader.dataset),
                 candidates,
             )
+        # Processes differ in what their batch normalisation has seen; all draw from the first's.
+        sampler.hard_places = trainer.strategy.broadcast(found)
         task.train(was_training)
 
     def state_dict(self) -> dict[str, Any]:

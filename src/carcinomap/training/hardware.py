@@ -32,6 +32,10 @@ def hardware(settings: TrainingSettings) -> dict[str, Any]:
     """
     _check_started(settings)
     together: dict[str, Any] = {"num_nodes": settings.nodes}
+    if _by_slurm():
+        # By itself Lightning would, at a signal, leave a checkpoint in the folder where it was
+        # started, and any later run begun there would go on from it.
+        together["plugins"] = [SLURMEnvironment(auto_requeue=False)]
     if settings.devices * settings.nodes > 1:
         together["strategy"] = "ddp"
     precision = _PRECISIONS.get(settings.precision)
@@ -41,12 +45,12 @@ def hardware(settings: TrainingSettings) -> dict[str, Any]:
         return {**chosen, **together, "precision": precision or _of_cpu()}
     first = cuda_device("cuda" if device == "auto" else device).index or 0
     cuda_device(f"cuda:{first + settings.devices - 1}")
-    half = "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    able = torch.cuda.is_bf16_supported(including_emulation=False)
     return {
         "accelerator": "gpu",
         "devices": list(range(first, first + settings.devices)),
         **together,
-        "precision": precision or half,
+        "precision": precision or ("bf16-mixed" if able else "16-mixed"),
     }
 
 
@@ -56,16 +60,14 @@ def _check_started(settings: TrainingSettings) -> None:
     They would wait for one another for ever, or train on a part of the patches.
     """
     nodes, devices = settings.nodes, settings.devices
-    with warnings.catch_warnings(action="ignore"):  # where there is a srun, Lightning advertises it
-        by_torchrun, by_slurm = TorchElasticEnvironment.detect(), SLURMEnvironment.detect()
-    if by_torchrun:  # also inside a SLURM job
+    if _by_torchrun():
         started = os.environ.get("WORLD_SIZE")
         if started != str(nodes * devices):
             raise InputError(
                 f"--nodes {nodes} --devices {devices}: torchrun started {started} processes; give "
                 f"it --nnodes {nodes} --nproc-per-node {devices}, or say what it started"
             )
-    elif by_slurm:
+    elif _by_slurm():
         tasks, on = os.environ["SLURM_NTASKS"], os.environ.get("SLURM_NNODES", "1")
         on_each = os.environ.get("SLURM_NTASKS_PER_NODE") or ("1" if tasks == "1" else None)
         if (tasks, on, on_each) != (str(nodes * devices), str(nodes), str(devices)):
@@ -74,6 +76,16 @@ def _check_started(settings: TrainingSettings) -> None:
                 f"(--ntasks-per-node {on_each or 'not given'}); use srun --nodes {nodes} "
                 f"--ntasks-per-node {devices}, or say what it started"
             )
+
+
+def _by_torchrun() -> bool:
+    return bool(TorchElasticEnvironment.detect())
+
+
+def _by_slurm() -> bool:
+    """Say whether SLURM started the processes, and torchrun did not inside its job."""
+    with warnings.catch_warnings(action="ignore"):  # where there is a srun, Lightning advertises it
+        return bool(SLURMEnvironment.detect()) and not _by_torchrun()
 
 
 def _of_cpu() -> str:

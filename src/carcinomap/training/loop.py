@@ -12,6 +12,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from torch.utils.data import DataLoader
 
 from carcinomap.annotation import ClassScheme
@@ -64,8 +65,7 @@ def fit(
         return task.global_rank, division.processes
 
     training = training_loader(data, scheme, settings, views, division, interval, now)
-    part = division.batch // division.processes // division.parts
-    validation = validation_loader(data, scheme, settings, views, part, share)
+    validation = validation_loader(data, scheme, settings, views, division, share)
     with _quietly(), progress("training", steps, "steps") as advance:
         watch = Watch(advance, run.failures, data.cases)
         trainer = lightning.Trainer(
@@ -81,6 +81,7 @@ def fit(
             accumulate_grad_batches=division.parts,
             num_sanity_val_steps=0,
             log_every_n_steps=10,
+            default_root_dir=run.folder,
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,
@@ -98,6 +99,11 @@ def fit(
             # Lightning turns Ctrl-C into an exit of its own and leaves the signal ignored.
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from stop
+        except BaseException:
+            # The processes that it started would wait for this one.
+            if isinstance(launcher := trainer.strategy.launcher, _SubprocessScriptLauncher):
+                launcher.kill(signal.SIGKILL)
+            raise
     return run.last if validation is None else run.best
 
 

@@ -56,7 +56,8 @@ class SegmentationLoss(nn.Module):
         if self._focal:
             truth = labels.where(counted, 0).unsqueeze(1)
             right = logits.softmax(dim=1).gather(1, truth).squeeze(1)
-            of_pixel = of_pixel * (1 - right) ** self._focal
+            # The slope of a power below 1 has no end at 0.
+            of_pixel = of_pixel * (1 - right).clamp(min=1e-6) ** self._focal
         share = counted if weights is None else weights[labels.where(counted, 0)] * counted
         # A division of our own: the mean over no pixel at all would be NaN.
         return of_pixel.sum() / share.sum().clamp(min=1e-6)

@@ -24,6 +24,7 @@ def provenance(
     scheme: ClassScheme,
     settings: TrainingSettings,
     steps: int,
+    batch: int,
     notes: Sequence[str],
 ) -> dict[str, Any]:
     """Return what is known of the data and of the way of training, as plain values.
@@ -35,6 +36,7 @@ def provenance(
         scheme: The classes.
         settings: How.
         steps: Taken in all.
+        batch: Patches of each.
         notes: What a user should know.
     """
     patients: dict[str, list[str]] = {}
@@ -53,6 +55,7 @@ def provenance(
         "notes": list(notes),
         "settings": settings.model_dump(),
         "steps": steps,
+        "batch": batch,
         "fingerprints": {
             case.name: hashlib.sha256(local_copy(case.annotation).read_bytes()).hexdigest()
             for case in data.cases

@@ -15,6 +15,7 @@ from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Case
 from carcinomap.errors import InputError
 from carcinomap.files import write_text
+from carcinomap.storage import as_path
 from carcinomap.training.settings import TrainingSettings
 
 FOLDS = "folds.csv"
@@ -22,6 +23,9 @@ FOLDS = "folds.csv"
 
 # What may differ when a run goes on: how long, and on what machine.
 FREE_ON_RESUME = {"steps", "epochs", "minutes", "device", "devices", "nodes", "workers"}
+
+COUNTED = "patches_a_step"
+"""Of the recorded settings, what ``--batch 0`` has found."""
 
 
 @dataclass(frozen=True)
@@ -97,16 +101,30 @@ class Run:
                 "start anew with --overwrite, or choose another --output"
             )
 
-    def begin(self, settings: TrainingSettings, scheme: ClassScheme, resume: bool) -> None:
-        """Clear away an earlier run, unless it goes on, and record the settings."""
+    def begin(
+        self, settings: TrainingSettings, scheme: ClassScheme, resume: bool, batch: int
+    ) -> None:
+        """Clear away an earlier run, unless it goes on, and record the settings.
+
+        Args:
+            settings: Of the run.
+            scheme: The classes.
+            resume: Whether it goes on.
+            batch: Patches of a step.
+        """
         if not resume:
             for path in (self.model, self.summary, self.split, self.settings):
                 path.unlink(missing_ok=True)
             for folder in (self.checkpoints, self.logs, self.failures):
                 shutil.rmtree(folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        recorded = _recorded(settings, scheme)
+        recorded = {**_recorded(settings, scheme), COUNTED: batch}
         write_text(self.settings, yaml.safe_dump(recorded, sort_keys=False, allow_unicode=True))
+
+    def batch(self) -> int | None:
+        """Return how many patches a step of the run has had; None where that is not recorded."""
+        found = yaml.safe_load(self.settings.read_text(encoding="utf-8")).get(COUNTED)
+        return found if isinstance(found, int) and found > 0 else None
 
     def _check_resumable(self, wanted: dict[str, Any]) -> None:
         if not self.last.is_file():
@@ -118,7 +136,7 @@ class Run:
             before = yaml.safe_load(self.settings.read_text(encoding="utf-8"))
             changed = sorted(
                 name
-                for name in {*wanted, *before} - FREE_ON_RESUME
+                for name in {*wanted, *before} - FREE_ON_RESUME - {COUNTED}
                 if wanted.get(name) != before.get(name)
             )
         except (OSError, yaml.YAMLError, TypeError) as error:
@@ -131,6 +149,25 @@ class Run:
             raise InputError(
                 f"{self.folder}: was begun with other settings ({', '.join(changed)}); "
                 "resume with the same ones, or start anew with --overwrite"
+            )
+
+    def check_split(self, cases: Sequence[Case]) -> None:
+        """Make sure that a run goes on with the slides that it was begun with, in the same roles.
+
+        Raises:
+            InputError: It would not: who has taught until now might validate.
+        """
+        now = [[case.slide.name, case.patient, case.split] for case in cases]
+        try:
+            with self.split.open(encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+            before = [[as_path(row["slide"]).name, row["patient"], row["split"]] for row in rows]
+        except (OSError, ValueError, KeyError, csv.Error) as error:
+            raise InputError(f"{self.split}: cannot be read ({error})") from error
+        if now != before:
+            raise InputError(
+                f"{self.split}: was begun with other slides, patients or splits; resume with the "
+                "same ones, or start anew with --overwrite"
             )
 
     def write_split(self, cases: Sequence[Case]) -> None:

@@ -44,6 +44,11 @@ class TrainingSettings(Settings):
         "decide at once; others ignore it.",
     )
     pretrained: bool = Field(True, description="Start the encoder from ImageNet weights.")
+    encoder_weights: str | None = Field(
+        None,
+        description="File with other weights for the encoder to start from, as safetensors or as "
+        "PyTorch saves tensors.",
+    )
     mpp: float = Field(1.0, gt=0, description="Microns per pixel that the model sees.")
     patch: int = Field(
         256, ge=64, le=4096, multiple_of=32, description="Side of a training patch in pixels."
@@ -170,6 +175,15 @@ class TrainingSettings(Settings):
     def _one_length(self) -> "TrainingSettings":
         if self.steps is not None and self.epochs is not None:
             raise ValueError("give --steps or --epochs, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _counted_on_one_device(self) -> "TrainingSettings":
+        if not self.batch and self.devices * self.nodes > 1:
+            raise ValueError(
+                "--batch 0 counts what fits on one GPU; with several devices, give their number "
+                "times what it finds on one of them"
+            )
         return self
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from typing import Any
 
 import lightning
 import numpy as np
+import torch
 from lightning.pytorch.callbacks import Callback
 from PIL import Image
 from torch import Tensor
@@ -35,19 +36,34 @@ class Watch(Callback):
         self._failures = failures
         self._cases = cases
         self._shown: int | None = None
+        self._parts: list[tuple[Any, int]] = []
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, task: Any, batch: Any, index: int
+    ) -> None:
+        """Remember the patches of the step."""
+        self._parts.append((batch, index))
+
+    def on_before_optimizer_step(
+        self, trainer: lightning.Trainer, task: Any, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Let no gradient that is not finite reach the weights; all processes have the same one."""
+        if trainer.scaler is None:
+            gradients = (weight.grad for weight in task.parameters() if weight.grad is not None)
+            norm = float(torch.nn.utils.get_total_norm(gradients))
+            self._stop_unless(math.isfinite(norm), trainer, task.global_step + 1)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, task: Any, outputs: Any, batch: Any, index: int
     ) -> None:
         """See the class."""
         loss = float(outputs["loss"])
-        if not math.isfinite(loss):
-            self._keep(trainer, batch, index)
-            raise CarcinomapError(
-                f"the loss is not finite at step {task.global_step}; the patches are in "
-                f"{self._failures}; try a lower --learning-rate"
-            )
         step = task.global_step
+        if trainer.scaler is not None:  # in float16, where single steps may be left out
+            finite = trainer.strategy.reduce_boolean_decision(math.isfinite(loss))
+            self._stop_unless(finite, trainer, step)
+        if (index + 1) % trainer.accumulate_grad_batches == 0:
+            self._parts.clear()
         seen = trainer.callback_metrics.get(BEST)
         note = f"loss {loss:.3f}" + ("" if seen is None else f", mean IoU {float(seen):.3f}")
         self._advance(step - (self._shown or 0), note)
@@ -55,25 +71,38 @@ class Watch(Callback):
         if task.progress() >= 1:
             trainer.should_stop = True
 
-    def _keep(self, trainer: lightning.Trainer, batch: tuple[Any, Tensor], index: int) -> None:
-        """Save the offending patches with their labels and keys."""
-        images, labels = batch
+    def _stop_unless(self, finite: bool, trainer: lightning.Trainer, step: int) -> None:
+        if finite:
+            return
+        self._keep(trainer)
+        raise CarcinomapError(
+            f"the loss, or its gradient, is not finite at step {step}; the patches are in "
+            f"{self._failures}; try a lower --learning-rate"
+        )
+
+    def _keep(self, trainer: lightning.Trainer) -> None:
+        """Save the patches of the step with their labels and keys."""
         loader: Any = trainer.train_dataloader
         batches: KeyBatches = loader.batch_sampler
-        keys = batches[index]
         self._failures.mkdir(parents=True, exist_ok=True)
         with (self._failures / f"keys-{trainer.global_rank}.csv").open("w", newline="") as table:
             writer = csv.writer(table, lineterminator="\n")
             writer.writerow(["patch", "slide", "x", "y", "orientation", "scale"])
-            for number, key in enumerate(keys):
-                writer.writerow([number, self._cases[key.case].slide, *_numbers(key)])
-        for number, label in enumerate(labels):
-            name = f"{trainer.global_rank}-{number}"
-            for view, image in enumerate(images):
-                pixels = image[number].permute(1, 2, 0).cpu().numpy()
-                Image.fromarray(pixels).save(self._failures / f"{name}-view-{view + 1}.png")
-            classes = label.cpu().numpy().astype(np.uint8)
-            Image.fromarray(classes).save(self._failures / f"{name}-label.png")
+            number = 0
+            for (images, labels), index in self._parts:
+                for place, key in enumerate(batches[index]):
+                    writer.writerow([number, self._cases[key.case].slide, *_numbers(key)])
+                    shown = [image[place] for image in images]
+                    self._draw(f"{trainer.global_rank}-{number}", shown, labels[place])
+                    number += 1
+
+    def _draw(self, name: str, images: Sequence[Tensor], label: Tensor) -> None:
+        """Save one patch as pictures."""
+        for view, image in enumerate(images):
+            pixels = image.permute(1, 2, 0).cpu().numpy()
+            Image.fromarray(pixels).save(self._failures / f"{name}-view-{view + 1}.png")
+        classes = label.cpu().numpy().astype(np.uint8)
+        Image.fromarray(classes).save(self._failures / f"{name}-label.png")
 
 
 def _numbers(key: PatchKey) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from carcinomap.errors import CarcinomapError
@@ -21,11 +22,13 @@ class Task:
         function: Does it. For work in other processes it and its arguments must be picklable, so
             a function of a module, and its result too.
         arguments: What the function is called with.
+        files: Files that it opens; a machine of a cluster where one is missing does no work at all.
     """
 
     name: str
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def _check_slides(
     cases: Sequence[Case], scheme: ClassScheme, backend: Backend
 ) -> list[CheckedSlide]:
     """Check every slide; the result is in the order of the cases."""
-    tasks = [Task(case.name, check_slide, (case, scheme)) for case in cases]
+    tasks = [Task(case.name, check_slide, (case, scheme), case.files) for case in cases]
     outcomes = sorted(run(tasks, backend, "checking"), key=lambda one: one.index)
     return [
         outcome.result if outcome.error is None else _unchecked(case, outcome)

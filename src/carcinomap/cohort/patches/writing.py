@@ -83,7 +83,8 @@ def write_tiles(
     folder.begin(record, overwrite)
     write_classes(folder, scheme)
     tasks = [
-        Task(case.name, cut_slide, (case, folder, settings, scheme, threads)) for case in cases
+        Task(case.name, cut_slide, (case, folder, settings, scheme, threads), case.files)
+        for case in cases
     ]
     with closing(run(tasks, backend, "cutting")) as outcomes:
         counts, failures = _sorted_out(cases, outcomes)
@@ -103,7 +104,7 @@ def _check_place(source: AnyPath, output: Path) -> None:
 
 def _check_labels(cases: Sequence[Case], scheme: ClassScheme, backend: Backend | None) -> None:
     """Raise InputError where a label is in no class: other classes would make other tiles."""
-    tasks = [Task(case.name, _labels_of, (case,)) for case in cases]
+    tasks = [Task(case.name, _labels_of, (case,), case.files) for case in cases]
     outcomes = sorted(run(tasks, backend, "reading outlines"), key=lambda one: one.index)
     # What cannot be read is told when the slide's turn comes.
     read = [(cases[one.index].annotation, one.result) for one in outcomes if one.error is None]

@@ -16,19 +16,16 @@ def grid_keys(
     """Return keys that cover a source, where there is tissue or an outlined region.
 
     Args:
-        source: The case; only patches that it allows are returned.
+        source: The case. A patch that is larger than what the source is limited to reaches beyond.
         scheme: The classes.
         view: The patch.
         least: Smallest share of the patch that must be tissue or outlined.
     """
     side = view.size * view.mpp / source.mpp
-    left, top, right, bottom = 0.0, 0.0, float(source.width), float(source.height)
-    if source.inside is not None:
-        block = source.inside
-        left, top, right, bottom = block.left, block.top, block.right, block.bottom
+    bounds = source.bounds
     keys = []
-    for y in _centres(top, bottom, side):
-        for x in _centres(left, right, side):
+    for y in _centres(bounds.top, bounds.bottom, side):
+        for x in _centres(bounds.left, bounds.right, side):
             corner = (x - side / 2, y - side / 2)
             label = source.annotations.label_image(*corner, 32, 32, side / 32, scheme)
             outlined = np.count_nonzero((label > 0) & (label != IGNORE)) / label.size
