@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from segmentation_fakes import (
     FakeRuntime,
     MemorySlide,
@@ -267,6 +268,28 @@ def test_two_processes_do_not_write_one_result(tmp_path: Path, slide: MemorySlid
         other.communicate()
     segment_slide(slide, FakeRuntime(by_position), model(), tmp_path, SETTINGS)
     assert "a.json" in top(tmp_path)
+
+
+@pytest.mark.parametrize(("lease", "gone_after"), [(30.0, 0.3), (0.2, 30.0)])
+def test_the_lock_of_a_machine_that_is_gone_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lease: float, gone_after: float
+) -> None:
+    monkeypatch.setattr("carcinomap.segmentation.unfinished.lock.LEASE_SECONDS", lease)
+    held = FileLock(tmp_path / "lock", thread_local=False)
+    held.acquire()
+    (tmp_path / "lock").write_text("process 7 on another machine\n")
+    server = threading.Timer(gone_after, held.release)
+    server.start()
+    try:
+        if lease > gone_after:
+            with locked(tmp_path):
+                assert held.is_locked is False
+        else:
+            with pytest.raises(CarcinomapError, match="by process 7 on another machine"):
+                locked(tmp_path).__enter__()
+    finally:
+        server.cancel()
+        held.release()
 
 
 def test_what_another_process_finished_in_the_meantime_is_taken(

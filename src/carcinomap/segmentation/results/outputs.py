@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,13 +138,29 @@ class Outputs:
         """Move the files to their final names; the record, which vouches for them, comes last."""
         for suffix in reversed(SUFFIXES):
             _remove(self.path(suffix))
+        for suffix in SUFFIXES:
+            _sync(inside.path(suffix))
         (inside.folder / WHOLE).touch()
+        _sync(inside.folder)
         self._move(inside)
 
     def _move(self, inside: "Outputs") -> None:
         for suffix in SUFFIXES:
             if inside.path(suffix).exists():
                 os.replace(inside.path(suffix), self.path(suffix))
+
+
+def _sync(path: Path) -> None:
+    """Have what is in a file, or which files are in a folder, on the disk, as far as that can be.
+
+    Without it, after a power cut, a record could be there and the map that it vouches for not.
+    """
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _empty(folder: Path) -> None:
