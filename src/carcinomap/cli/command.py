@@ -31,7 +31,7 @@ class Outcome:
     """What a command has to say.
 
     Attributes:
-        data: For `--json`.
+        data: For `--json`, or a function that returns it where that takes its time.
         text: For people.
         failed: Whether part of the work failed: exit code 1.
         notes: What a user should know besides; shown on standard error.
@@ -201,7 +201,8 @@ def with_exit_code(call: Callable[[], Outcome], as_json: bool, quiet: bool) -> N
         for note in outcome.notes:
             errors.print(f"note: {note}", style="yellow", markup=False)
     if as_json:
-        sys.stdout.write(json_bytes(outcome.data, indent=2).decode() + "\n")
+        data = outcome.data() if callable(outcome.data) else outcome.data
+        sys.stdout.write(json_bytes(data, indent=2).decode() + "\n")
     else:
         Console(highlight=False).print(outcome.text)
     if outcome.failed:

@@ -103,7 +103,11 @@ def _backend(
 
 def _mapped(result: Segmentations, folder: AnyPath) -> Outcome:
     _raise_if_only(result.failures, result.done)
-    data = {"done": [dict(one.record) for one in result.done], "failures": _told(result.failures)}
+
+    def data() -> dict[str, Any]:
+        records = [dict(one.record) for one in result.done]  # a file each
+        return {"done": records, "failures": _told(result.failures)}
+
     page = "" if result.notes or is_remote(folder) else f", shown by {folder / 'index.html'}"
     done = Text(f"{len(result.done)} done, in {folder}{page}" if result.done else "none done")
     text = Group(_table(result.done), done, *_lines(result.failures))

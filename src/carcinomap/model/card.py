@@ -134,9 +134,9 @@ def _settings(
 ) -> Iterator[tuple[str, str]]:
     if _is_number(training.get("steps")):
         yield "steps taken", _text(training["steps"])
-    if _is_number(training.get("batch")):
-        yield "patches a step", _text(training["batch"])
     settings = _mapping(training.get("settings"))
+    if _is_number(training.get("batch")) and training["batch"] != settings.get("batch"):
+        yield "patches a step", _text(training["batch"])
     for key, value in _few(settings):
         if value is not None and (key not in defaults or defaults[key] != value):
             yield _text(key).replace("_", " "), _text(value)

@@ -79,14 +79,14 @@ def train(
     settings = settings or TrainingSettings()
     scheme = scheme or cohort.scheme or ClassScheme.default()
     started = time.time()
-    hardware(settings)  # before any work is done
+    hardware(settings)  # what can be wrong with it is told before slides are read
     run = Run(Path(output))
     first = is_first_process()
     if first:
         run.check(settings, scheme, resume, overwrite)
-    data = prepare(cohort, scheme, settings)
     network = _network(settings, scheme)
     notes = [] if init is None else [start_from(network, scheme, init)]
+    data = prepare(cohort, scheme, settings)
     views = network.views(settings.mpp, settings.patch)
     division = _division(settings, network, run.batch() if resume else None)
     rehearse(network, views, division)
