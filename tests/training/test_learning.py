@@ -16,8 +16,17 @@ from small_training import SMALL
 from carcinomap.annotation import ClassScheme, TissueClass
 from carcinomap.cohort import Cohort
 from carcinomap.errors import CarcinomapError, InputError
-from carcinomap.model import load_model
+from carcinomap.model import (
+    Model,
+    ModelSpec,
+    Network,
+    Preprocessing,
+    build_network,
+    load_model,
+    save_model,
+)
 from carcinomap.training import TrainingSettings, train
+from carcinomap.training.initial import start_from
 from carcinomap.training.task import SegmentationTask
 
 SETTINGS = {**SMALL, "batch": 4}
@@ -137,6 +146,45 @@ def test_start_from_an_earlier_model(cohort: Cohort, tmp_path: Path) -> None:
             init=first.model,
         )
     assert not (tmp_path / "refused").exists()
+
+
+def test_an_earlier_model_says_how_pixels_look_and_what_is_new(tmp_path: Path) -> None:
+    def reference(classes: int) -> Network:
+        return build_network("atrous-resnet", classes=classes, width=1 / 16)
+
+    torch.manual_seed(0)
+    earlier = reference(2)
+    pixels = Preprocessing((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    classes = (TissueClass("invasive", "#ff0000"), TissueClass("normal", "#00ff00"))
+    spec = ModelSpec(
+        architecture=earlier.architecture,
+        kwargs=earlier.kwargs,
+        classes=ClassScheme(classes),
+        views=earlier.views(1.0, 64),
+        stride=earlier.stride,
+        preprocessing=pixels,
+    )
+    save_model(Model(spec, earlier.module), tmp_path / "earlier.safetensors")
+    for scheme, new in (
+        (ClassScheme(classes), set()),
+        (ClassScheme(classes[::-1]), {"up_to_full"}),
+        (
+            ClassScheme.default(),
+            {"pyramid", "up_to_quarter", "skip_quarter", "up_to_half", "skip_half"},
+        ),
+    ):
+        network = reference(len(scheme))
+        before = {name: one.clone() for name, one in network.module.state_dict().items()}
+        network, note = start_from(network, scheme, tmp_path / "earlier.safetensors")
+        assert network.preprocessing == pixels
+        changed = {
+            name.partition(".")[0]
+            for name, one in network.module.state_dict().items()
+            if not torch.equal(one, before[name])
+        }
+        assert {"stem", "groups"} <= changed
+        assert not changed & new
+        assert all(part in note for part in new)
 
 
 def test_two_processes_learn_from_the_patches_of_one(

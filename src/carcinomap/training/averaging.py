@@ -1,5 +1,6 @@
 """The running mean of the weights, which validates and is kept."""
 
+import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
@@ -12,10 +13,16 @@ class RunningMean(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        super().__init__(use_buffers=True, avg_fn=self._averaged)
+        super().__init__(use_buffers=True, multi_avg_fn=self._average)
         self._decay = decay
 
-    def _averaged(self, mean: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+    def _average(self, means: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        """Bring the means of tensors of one type up to date, all at once: a GPU waits but once."""
+        steps = int(count)
         # Without it, the random weights of the beginning would stay in the mean for long.
-        decay = min(self._decay, (1 + int(count)) / (10 + int(count)))
-        return mean * decay + current * (1 - decay)
+        decay = min(self._decay, (1 + steps) / (10 + steps))
+        if means[0].is_floating_point():
+            torch._foreach_mul_(means, decay)
+            torch._foreach_add_(means, current, alpha=1 - decay)
+        else:  # a count of batches
+            torch._foreach_copy_(means, current)

@@ -94,6 +94,9 @@ def prepare(cohort: Cohort, scheme: ClassScheme, settings: TrainingSettings) -> 
             "fewer than two patients: a strip of each slide validates, so the scores tell how "
             "well the rest of the same slides is known, not how well another patient would be"
         )
+    never = [name for name in scheme.names[1:] if not any(of_case[name] for of_case in areas)]
+    if never:
+        notes.append(f"nobody outlined {', '.join(never)}: no model can learn what that is")
     return TrainingData(split, tuple(training), tuple(validation), tuple(notes))
 
 

@@ -85,7 +85,10 @@ def train(
     if first:
         run.check(settings, scheme, resume, overwrite)
     network = _network(settings, scheme)
-    notes = [] if init is None else [start_from(network, scheme, init)]
+    notes = []
+    if init is not None:
+        network, note = start_from(network, scheme, init)
+        notes.append(note)
     data = prepare(cohort, scheme, settings)
     views = network.views(settings.mpp, settings.patch)
     division = _division(settings, network, run.batch() if resume else None)

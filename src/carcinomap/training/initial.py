@@ -1,5 +1,6 @@
 """A training that starts from an earlier model, of the same classes or of others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,13 +11,14 @@ from carcinomap.errors import InputError
 from carcinomap.model import Network, load_model
 
 LAST_LAYER = "segmentation_head."  # in the library's networks; its tensors have a row a class
+REFERENCE_LAST_LAYER = "up_to_full."
 
 
-def start_from(network: Network, scheme: ClassScheme, path: str | Path) -> str:
+def start_from(network: Network, scheme: ClassScheme, path: str | Path) -> tuple[Network, str]:
     """Load an earlier model's weights into a network, as far as they are of the same shape.
 
-    Where a tensor is one for each class, as in the last layer, those of classes that both know by
-    name are taken over, and the others stay as they are.
+    In the last layer those of classes that both know by name are taken over, and the others stay
+    as they are.
 
     Args:
         network: The network to be trained.
@@ -24,7 +26,8 @@ def start_from(network: Network, scheme: ClassScheme, path: str | Path) -> str:
         path: The model file.
 
     Returns:
-        What a user should know of it, as a sentence.
+        The network, which is to see its pixels as the earlier model did, and what a user should
+        know of it, as a sentence.
 
     Raises:
         InputError: It is no model file, or one of another kind of network.
@@ -42,11 +45,14 @@ def start_from(network: Network, scheme: ClassScheme, path: str | Path) -> str:
         torch.tensor([names.index(name) for name in shared], dtype=torch.long)
         for names in (scheme.names, spec.classes.names)
     )
-    _copy(network.module, model.network, ours, theirs, (len(scheme), len(spec.classes)))
-    new = [name for name in scheme.names if name not in shared]
-    return f"started from {Path(path).name}" + (
-        f"; classes that it does not know: {', '.join(new)}" if new else ""
-    )
+    counts = (len(scheme), len(spec.classes))
+    left = _copy(network.module, model.network, ours, theirs, counts)
+    told = [f"started from {Path(path).name}"]
+    if new := [name for name in scheme.names if name not in shared]:
+        told.append(f"classes that it does not know: {', '.join(new)}")
+    if left:
+        told.append(f"layers that depend on the classes begin anew: {', '.join(left)}")
+    return replace(network, preprocessing=spec.preprocessing), "; ".join(told)
 
 
 @torch.no_grad()
@@ -56,7 +62,7 @@ def _copy(
     ours: torch.Tensor,
     theirs: torch.Tensor,
     counts: tuple[int, int],
-) -> None:
+) -> list[str]:
     """Copy tensors of one shape whole, and the last layer class by class where classes differ.
 
     Args:
@@ -65,11 +71,18 @@ def _copy(
         ours: Classes of the target that the source knows too.
         theirs: The same classes, as the source counts them.
         counts: Of the classes.
+
+    Returns:
+        The parts of the network of which something stays as it was.
     """
     known = source.state_dict()
     same = counts[0] == counts[1] == len(ours) and torch.equal(ours, theirs)
+    left: dict[str, None] = {}
     for name, tensor in target.state_dict().items():
         if LAST_LAYER in name and not same:
             tensor[ours] = known[name][theirs].to(tensor.dtype)
-        elif tensor.shape == known[name].shape:
+        elif tensor.shape != known[name].shape or (REFERENCE_LAST_LAYER in name and not same):
+            left[name.partition(".")[0]] = None
+        else:
             tensor.copy_(known[name])
+    return list(left)
