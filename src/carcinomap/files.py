@@ -24,6 +24,10 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, final)
+    except OSError as error:
+        if error.filename is None:  # a full disk does not say of what
+            error.filename = str(final)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -119,6 +119,12 @@ def progress(description: str, total: float | None, unit: str) -> Iterator[Advan
         yield advance
 
 
+def log_line(text: str) -> None:
+    """Write a line to standard error where a bar would not be seen: into the log of a job."""
+    if _listener is None and not _quiet and not sys.stderr.isatty():
+        print(text, file=sys.stderr, flush=True)
+
+
 def _telling(listener: Callable[[Step], None], step: Step) -> Advance:
     listener(step)
 

@@ -4,6 +4,7 @@ import re
 import pytest
 import typer
 from pydantic import Field
+from rich.table import Table
 from typer.testing import CliRunner
 
 from carcinomap.cli.command import Common, Outcome, command
@@ -64,3 +65,32 @@ def test_two_options_of_one_name_are_a_mistake_of_the_command():
     for function, kind in ((two_crews, "OtherCrew"), (people_twice, "Crew")):
         with pytest.raises(TypeError, match=f"{kind}: there is a people already"):
             command(typer.Typer())(function)
+
+
+def test_lines_that_nobody_sees_in_a_window_are_not_cut():
+    app = typer.Typer()
+    long = "x" * 500
+
+    @command(app)
+    def tell(common: Common) -> Outcome:
+        """Tell."""
+        table = Table("name")
+        table.add_row(long)
+        return Outcome({}, table)
+
+    assert long in CliRunner().invoke(app, []).stdout
+
+
+def test_a_file_where_a_folder_should_be_is_told(tmp_path):
+    app = typer.Typer()
+
+    @command(app)
+    def write(common: Common) -> Outcome:
+        """Write."""
+        (tmp_path / "file").touch()
+        (tmp_path / "file" / "more").mkdir(parents=True)
+        return Outcome({}, "")
+
+    result = CliRunner().invoke(app, [])
+    assert result.exit_code == 1
+    assert "there is a file where a folder should be" in result.stderr

@@ -115,3 +115,14 @@ def test_what_is_lost_is_said(tmp_path):
     result = call("convert", source, tmp_path / "a.xml", "--overwrite", "--json")
     (done,) = json.loads(result.stdout)["done"]
     assert len(done["left_out"]) == 1
+
+
+def test_the_outlines_of_a_map_find_their_slide_among_its_other_files(made_slides, tmp_path):
+    shutil.copy(made_slides / "slide-01.svs", tmp_path / "slide-01.svs")
+    for suffix in (".ome.tif", ".png"):
+        (tmp_path / f"slide-01{suffix}").touch()
+    call("convert", made_slides / "slide-01.xml", tmp_path / "slide-01.geojson")
+    assert call("convert", tmp_path / "slide-01.geojson", tmp_path / "a.xml").exit_code == 2
+    record = {"slide": "slide-01.svs", "tissue_mm2": 1.0, "model": {}}
+    (tmp_path / "slide-01.json").write_text(json.dumps(record))
+    assert call("convert", tmp_path / "slide-01.geojson", tmp_path / "a.xml").exit_code == 0

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from carcinomap.demo.run import run_demo
+from carcinomap.demo.run import _prepare, run_demo
 from carcinomap.demo.settings import DemoSettings
 from carcinomap.errors import InputError
 
@@ -19,11 +19,15 @@ def test_whole_path_on_small_slides(tmp_path):
     assert not (output / "slides" / "unseen.svs").exists()  # it was not trained on
     with pytest.raises(InputError, match="--overwrite"):
         run_demo(output, DemoSettings(steps=1))
+    (output / "mine.txt").write_text("mine")
+    _prepare(output, DemoSettings(), overwrite=True)
+    assert sorted(path.name for path in output.iterdir()) == ["demo.json", "mine.txt"]
 
 
-def test_overwrite_removes_only_its_own(tmp_path):
-    (tmp_path / "mine.txt").write_text("mine")
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_no_demo_has_made_stays(tmp_path, overwrite):
     (tmp_path / "maps").mkdir()
-    with pytest.raises(InputError, match="maps"):
-        run_demo(tmp_path, DemoSettings(steps=1))
-    assert (tmp_path / "mine.txt").read_text() == "mine"
+    (tmp_path / "maps" / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="maps: exists already, and no demo made it"):
+        run_demo(tmp_path, DemoSettings(steps=1), overwrite=overwrite)
+    assert [path.name for path in tmp_path.rglob("*")] == ["maps", "mine.txt"]

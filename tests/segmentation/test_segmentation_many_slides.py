@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
 from segmentation_fakes import FakeRuntime, by_position, model
 
 from carcinomap.segmentation import SegmentationSettings, segment_slides
@@ -54,6 +55,28 @@ def test_a_slide_whose_name_is_no_utf_8(made_slides, tmp_path):
         assert (one["name"], one["status"]) == ("a\udcff", status)
     for name in ("summary.csv", "index.html"):
         assert "a?" in (output / name).read_text(encoding="utf-8")
+
+
+def test_a_map_that_is_gone_is_made_again(slides, tmp_path):
+    segmented(slides[:1], tmp_path)
+    before = (tmp_path / "slide-01.ome.tif").read_bytes()
+    (tmp_path / "slide-01.ome.tif").unlink()
+    assert [one.skipped for one in segmented(slides[:1], tmp_path).done] == [False]
+    assert (tmp_path / "slide-01.ome.tif").read_bytes() == before
+    assert [one.skipped for one in segmented(slides[:1], tmp_path).done] == [True]
+
+
+def test_a_slide_without_tissue_is_told(slides, tmp_path):
+    glass = tmp_path / "glass.png"
+    Image.new("RGB", (600, 400), (245, 245, 245)).save(glass)
+    asked = SlideList((Asked(glass, 1.0), Asked(slides[0])))
+    result = _segment_all(asked, order(tmp_path / "maps"), [model()], {})
+    assert result.bare == ("glass",)
+    with (tmp_path / "maps" / "summary.csv").open(encoding="utf-8", newline="") as file:
+        told = {row["name"]: (row["status"], row["message"]) for row in csv.DictReader(file)}
+    assert told["slide-01"] == ("done", "")
+    assert told["glass"] == ("done", "no tissue was found, so nothing is mapped")
+    assert (tmp_path / "maps" / "index.html").read_text().count("No tissue was found") == 1
 
 
 def test_no_secrets_are_recorded(slides, tmp_path, monkeypatch):
@@ -136,6 +159,7 @@ def test_files_of_others_stay(slides, tmp_path):
 def test_what_stops_every_slide_is_told_once(slides, tmp_path):
     class Nothing:
         opened = 0
+        files = ()
 
         def open(self):
             self.opened += 1

@@ -1,3 +1,4 @@
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import torch
 from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Case, read_cohort
 from carcinomap.errors import InputError
+from carcinomap.training.checkpoints import WholeFiles
 from carcinomap.training.run import Run
 from carcinomap.training.settings import TrainingSettings
 
@@ -34,6 +36,44 @@ def test_overwrite_starts_anew(tmp_path):
     run.begin(TrainingSettings(patch=64), CLASSES, resume=False, batch=8)
     assert not run.checkpoints.exists()
     assert "patch: 64" in run.settings.read_text()
+
+
+def test_what_was_stopped_before_its_first_checkpoint_begins_anew(tmp_path):
+    run = begun(tmp_path)
+    run.last.unlink()
+    run.logs.mkdir()
+    with pytest.raises(InputError, match="without --resume begins anew"):
+        run.check(TrainingSettings(), CLASSES, resume=True, overwrite=False)
+    run.check(TrainingSettings(), CLASSES, resume=False, overwrite=False)
+    run.begin(TrainingSettings(), CLASSES, resume=False, batch=8)
+    assert not run.logs.exists()
+
+
+def test_what_is_no_run_is_not_cleared_away(tmp_path):
+    mine = tmp_path / "run" / "logs" / "mine.log"
+    mine.parent.mkdir(parents=True)
+    mine.touch()
+    begun(tmp_path)
+    assert mine.exists()
+
+
+def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    run = begun(tmp_path)
+    files = WholeFiles()
+    files.save_checkpoint({"global_step": 2}, run.last)
+    assert files.load_checkpoint(run.last)["global_step"] == 2
+
+    def full(path, content):
+        with path.open("wb") as file:
+            file.write(content[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space") as raised:
+        files.save_checkpoint({"global_step": 3}, run.last)
+    assert raised.value.filename == str(run.last)
+    assert files.load_checkpoint(run.last)["global_step"] == 2
+    assert [path.name for path in run.checkpoints.iterdir()] == ["last.ckpt"]
 
 
 def test_resume_needs_a_checkpoint(tmp_path):
@@ -66,9 +106,13 @@ def test_paths_are_those_users_know():
 
 def test_damaged_checkpoint_is_told(tmp_path):
     run = begun(tmp_path)
-    run.last.write_bytes(run.last.read_bytes()[:100])
-    with pytest.raises(InputError, match="damaged"):
-        run.check(TrainingSettings(), CLASSES, resume=True, overwrite=False)
+    whole = run.last.read_bytes()
+    for path in (run.last, run.best):
+        path.write_bytes(whole[:100])
+        with pytest.raises(InputError, match=f"{path.name}: damaged"):
+            run.check(TrainingSettings(), CLASSES, resume=True, overwrite=False)
+        path.write_bytes(whole)
+    run.check(TrainingSettings(), CLASSES, resume=True, overwrite=False)
 
 
 def test_a_run_goes_on_with_the_same_slides_in_the_same_roles(tmp_path):

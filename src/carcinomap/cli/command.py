@@ -25,6 +25,8 @@ from carcinomap.settings import Settings
 
 INTERRUPTED = 130
 
+WIDE = 1000  # characters of a line that is not shown in a window
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -204,7 +206,9 @@ def with_exit_code(call: Callable[[], Outcome], as_json: bool, quiet: bool) -> N
         data = outcome.data() if callable(outcome.data) else outcome.data
         sys.stdout.write(json_bytes(data, indent=2).decode() + "\n")
     else:
-        Console(highlight=False).print(outcome.text)
+        # In a file or a pipe nobody's window cuts the lines.
+        width = None if sys.stdout.isatty() else WIDE
+        Console(highlight=False, width=width).print(outcome.text)
     if outcome.failed:
         raise typer.Exit(1)
 
@@ -214,6 +218,8 @@ def _explain(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f" ({error.filename})" if error.filename else ""
         return f"no space left on the disk{where}"
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        return f"{error.filename}: there is a file where a folder should be"
     return str(error)
 
 

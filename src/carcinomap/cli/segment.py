@@ -102,6 +102,8 @@ def _backend(
 
 
 def _mapped(result: Segmentations, folder: AnyPath) -> Outcome:
+    from carcinomap.segmentation.folder.summary import NO_TISSUE  # noqa: PLC0415
+
     _raise_if_only(result.failures, result.done)
 
     def data() -> dict[str, Any]:
@@ -111,7 +113,8 @@ def _mapped(result: Segmentations, folder: AnyPath) -> Outcome:
     page = "" if result.notes or is_remote(folder) else f", shown by {folder / 'index.html'}"
     done = Text(f"{len(result.done)} done, in {folder}{page}" if result.done else "none done")
     text = Group(_table(result.done), done, *_lines(result.failures))
-    return Outcome(data, text, failed=bool(result.failures), notes=result.notes)
+    notes = (*result.notes, *(f"{name}: {NO_TISSUE}" for name in result.bare[:SHOWN]))
+    return Outcome(data, text, failed=bool(result.failures), notes=notes)
 
 
 def _estimated(result: Estimates) -> Outcome:

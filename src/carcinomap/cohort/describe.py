@@ -54,7 +54,7 @@ def describe_slide(
     with slide:
         read_every_level(slide)
         tissue = find_tissue(slide)
-        share = tissue.area_mm2 / slide.area_mm2
+        share = min(1.0, tissue.area_mm2 / slide.area_mm2)  # cells of the mask reach beyond
         about: dict[str, Any] = {
             "vendor": slide.vendor,
             "read_by": slide.reader,

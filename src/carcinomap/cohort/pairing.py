@@ -112,7 +112,8 @@ def slide_of(source: AnyPath, slides: Path | None = None) -> AnyPath | None:
         return existing_file(slides, "slide")
     near = visible_files(slides) if slides is not None else _beside(source)
     name = loose(bare_name(source))
-    fitting = [f for f in near if is_slide_file(f) and f != source and loose(bare_name(f)) == name]
+    alike = (f for f in near if is_slide_file(f) and f != source and loose(bare_name(f)) == name)
+    fitting = [file for file in alike if not is_own_output(file)]
     if len(fitting) > 1:
         both = ", ".join(map(str, fitting))
         raise InputError(f"{source}: several slides of that name ({both}); say which: --slides")

@@ -9,6 +9,7 @@ from carcinomap.demo.generator import generate_cohort, generate_slide
 from carcinomap.demo.settings import DemoSettings
 from carcinomap.errors import InputError
 from carcinomap.evaluation import Scores, evaluate_cohort
+from carcinomap.files import write_json
 from carcinomap.segmentation import SegmentationSettings, segment
 from carcinomap.storage import AnyPath
 from carcinomap.training import TrainingSettings, train
@@ -38,7 +39,7 @@ def run_demo(
 
     Args:
         output: Folder: ``slides/``, ``unseen/``, ``run/``, ``maps/``, ``scores.json``,
-            ``report.html``.
+            ``report.html``, and ``demo.json``, which says that all of these are a demo's.
         settings: How large.
         overwrite: Replace an earlier demo.
 
@@ -47,7 +48,7 @@ def run_demo(
     """
     settings = settings or DemoSettings()
     output = Path(output)
-    _prepare(output, overwrite)
+    _prepare(output, settings, overwrite)
     generate_cohort(
         output / "slides", settings.slides, settings.seed, (settings.size, settings.size)
     )
@@ -68,16 +69,24 @@ def run_demo(
     return DemoResult(scores, output / "report.html", maps.done[0].overview)
 
 
+MARK = "demo.json"
+"""Says that what lies beside it was made by a demo."""
+
 PARTS = ("slides", "unseen", "run", "maps", "scores.json", "report.html")
 
 
-def _prepare(output: Path, overwrite: bool) -> None:
+def _prepare(output: Path, settings: DemoSettings, overwrite: bool) -> None:
     """Make room, and touch nothing that is not the demo's own."""
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: not a folder")
     there = [output / part for part in PARTS if (output / part).exists()]
+    if there and not (output / MARK).exists():
+        raise InputError(
+            f"{there[0]}: exists already, and no demo made it; choose another --output"
+        )
     if there and not overwrite:
         raise InputError(f"{there[0]}: exists already; --overwrite replaces the demo")
+    write_json(output / MARK, settings.model_dump(mode="json"))
     for part in there:
         if part.is_dir():
             shutil.rmtree(part)

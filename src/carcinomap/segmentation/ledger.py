@@ -34,6 +34,12 @@ class Ledger:
         ]
         return (*self._missing, *failed)
 
+    @property
+    def bare(self) -> tuple[str, ...]:
+        """Names of the slides in which no tissue was found, of those mapped now."""
+        mapped = ((index, outcome.result) for index, outcome in sorted(self._ended.items()))
+        return tuple(self._slides[index].name for index, one in mapped if one and one.bare)
+
     def done(self, folder: AnyPath) -> tuple[Segmentation, ...]:
         """Return the results that are there, now or before."""
         return tuple(

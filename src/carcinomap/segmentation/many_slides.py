@@ -31,11 +31,14 @@ class Segmentations:
         done: Those that were segmented now or before, in the order asked for.
         failures: The others, with what went wrong.
         notes: Why what a folder says of itself is not up to date.
+        bare: Names of the slides in which no tissue was found, of those mapped now: their maps say
+            nothing.
     """
 
     done: tuple[Segmentation, ...]
     failures: tuple[Missing, ...]
     notes: tuple[str, ...] = ()
+    bare: tuple[str, ...] = ()
 
 
 def segment(
@@ -159,4 +162,4 @@ def _segment_all(
         from carcinomap.segmentation.folder.sum_up import sum_up  # noqa: PLC0415
 
         notes = sum_up(order.output, run, shard.suffix if shard else "", order.overwrite)
-    return Segmentations(ledger.done(order.output), ledger.failures, notes)
+    return Segmentations(ledger.done(order.output), ledger.failures, notes, ledger.bare)

@@ -47,12 +47,14 @@ class Mapped:
         resumed: A part of it had been.
         quickhash: OpenSlide's, where it reads the slide.
         version: What its storage calls the content of a slide that is elsewhere.
+        bare: No tissue was found in the slide.
     """
 
     skipped: bool
     resumed: bool = False
     quickhash: str | None = None
     version: str | None = None
+    bare: bool = False
 
 
 def map_asked(asked: Asked, order: Order) -> Mapped:
@@ -72,9 +74,10 @@ def map_asked(asked: Asked, order: Order) -> Mapped:
             result = segment_slide(
                 slide, runtime, models, folder, order.settings, order.overwrite, regions
             )
-    if result.skipped:
-        return Mapped(skipped=True)
-    return Mapped(False, resumed, quickhash(asked.path), version)
+        if result.skipped:
+            return Mapped(skipped=True)
+        bare = not result.record["tissue_mm2"]
+    return Mapped(False, resumed, quickhash(asked.path), version, bare)
 
 
 def _version(slide: AnyPath) -> str | None:

@@ -1,14 +1,35 @@
 """What is kept of a training while it runs: the state to resume from, and the best one."""
 
+import io
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from carcinomap.files import atomic_path
 from carcinomap.training.run import Run
 from carcinomap.training.watch import BEST
 
 _PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes a checkpoint beside the one that it replaces.
+
+    Lightning writes it elsewhere first, and copies it over the old one where that is another disk:
+    who is killed then has neither.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint, whole or not at all."""
+        content = io.BytesIO()  # a full disk is told by Python's files, and not by PyTorch's
+        torch.save(checkpoint, content)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content.getbuffer())
 
 
 class Checkpoint(ModelCheckpoint):

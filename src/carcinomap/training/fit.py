@@ -24,7 +24,7 @@ from carcinomap.training.loop import fit, length
 from carcinomap.training.loss import balanced_weights
 from carcinomap.training.provenance import provenance, summary
 from carcinomap.training.rehearsal import rehearse
-from carcinomap.training.run import Run
+from carcinomap.training.run import Run, read_checkpoint
 from carcinomap.training.settings import TrainingSettings
 from carcinomap.training.task import SegmentationTask
 from carcinomap.training.validation import score_intervals
@@ -158,7 +158,7 @@ def _division(settings: TrainingSettings, network: Network, before: int | None) 
 
 def _load(path: Path, task: SegmentationTask, scheme: ClassScheme, seed: int) -> dict[str, Any]:
     """Load the weights of a checkpoint into the task's network and return their scores."""
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    checkpoint = read_checkpoint(path)
     task.load_state_dict(checkpoint["state_dict"])
     patients = [Confusion(np.array(matrix)) for matrix in checkpoint.get("patients", [])]
     intervals = score_intervals(patients, scheme, seed)

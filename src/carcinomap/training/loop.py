@@ -20,7 +20,7 @@ from carcinomap.progress import progress
 from carcinomap.slide import View
 from carcinomap.training.averaging import RunningMean
 from carcinomap.training.batches import Division
-from carcinomap.training.checkpoints import checkpoints
+from carcinomap.training.checkpoints import WholeFiles, checkpoints
 from carcinomap.training.data import TrainingData, training_loader, validation_loader
 from carcinomap.training.hard_negatives import HardNegatives
 from carcinomap.training.hardware import hardware
@@ -66,6 +66,8 @@ def fit(
 
     training = training_loader(data, scheme, settings, views, division, interval, now)
     validation = validation_loader(data, scheme, settings, views, division, share)
+    machine = hardware(settings)
+    plugins = [WholeFiles(), *machine.pop("plugins", [])]
     with _quietly(), progress("training", steps, "steps") as advance:
         watch = Watch(advance, run.failures, data.cases)
         trainer = lightning.Trainer(
@@ -85,7 +87,8 @@ def fit(
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,
-            **hardware(settings),
+            plugins=plugins,
+            **machine,
         )
         try:
             trainer.fit(

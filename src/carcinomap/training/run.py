@@ -95,7 +95,7 @@ class Run:
                 f"{self.folder}: there is a cross-validation, whose models another one beside them "
                 "would hide; choose another --output"
             )
-        elif not overwrite and (self.settings.exists() or self.model.exists()):
+        elif not overwrite and any(one.exists() for one in (self.model, self.last, self.best)):
             raise InputError(
                 f"{self.folder}: there is a training run already; go on with it by --resume, "
                 "start anew with --overwrite, or choose another --output"
@@ -112,11 +112,11 @@ class Run:
             resume: Whether it goes on.
             batch: Patches of a step.
         """
-        if not resume:
-            for path in (self.model, self.summary, self.split, self.settings):
-                path.unlink(missing_ok=True)
+        if not resume and self.settings.exists():  # what is there is a run's, and nobody else's
             for folder in (self.checkpoints, self.logs, self.failures):
                 shutil.rmtree(folder, ignore_errors=True)
+            for path in (self.model, self.summary, self.split, self.settings):
+                path.unlink(missing_ok=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         recorded = {**_recorded(settings, scheme), COUNTED: batch}
         write_text(self.settings, yaml.safe_dump(recorded, sort_keys=False, allow_unicode=True))
@@ -130,7 +130,7 @@ class Run:
         if not self.last.is_file():
             raise InputError(
                 f"{self.folder}: nothing to resume, there is no checkpoints/{self.last.name} "
-                "(it is written at every validation)"
+                "(it is written at every validation); the same command without --resume begins anew"
             )
         try:
             before = yaml.safe_load(self.settings.read_text(encoding="utf-8"))
@@ -141,10 +141,9 @@ class Run:
             )
         except (OSError, yaml.YAMLError, TypeError) as error:
             raise InputError(f"{self.settings}: cannot be read ({error})") from error
-        try:
-            torch.load(self.last, map_location="cpu", weights_only=True, mmap=True)
-        except Exception as error:  # torch says it in many ways
-            raise InputError(f"{self.last}: damaged; start anew with --overwrite") from error
+        for path in (self.last, self.best):
+            if path.is_file():
+                read_checkpoint(path)
         if changed:
             raise InputError(
                 f"{self.folder}: was begun with other settings ({', '.join(changed)}); "
@@ -178,6 +177,19 @@ class Run:
         for case in cases:
             writer.writerow([case.slide, case.annotation or "", case.patient, case.split])
         write_text(self.split, table.getvalue())
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return a checkpoint, its tensors on the CPU and still in the file.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # torch says it in many ways
+        raise InputError(f"{path}: damaged; start anew with --overwrite") from error
+    return found
 
 
 def _recorded(settings: TrainingSettings, scheme: ClassScheme) -> dict[str, Any]:

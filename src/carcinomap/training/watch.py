@@ -15,7 +15,7 @@ from torch import Tensor
 
 from carcinomap.cohort import Case, PatchKey
 from carcinomap.errors import CarcinomapError
-from carcinomap.progress import Advance
+from carcinomap.progress import Advance, log_line
 from carcinomap.training.batches import KeyBatches
 
 BEST = "val/mean_iou"
@@ -37,6 +37,7 @@ class Watch(Callback):
         self._cases = cases
         self._shown: int | None = None
         self._parts: list[tuple[Any, int]] = []
+        self._loss = math.nan
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, task: Any, batch: Any, index: int
@@ -64,12 +65,29 @@ class Watch(Callback):
             self._stop_unless(finite, trainer, step)
         if (index + 1) % trainer.accumulate_grad_batches == 0:
             self._parts.clear()
-        seen = trainer.callback_metrics.get(BEST)
-        note = f"loss {loss:.3f}" + ("" if seen is None else f", mean IoU {float(seen):.3f}")
-        self._advance(step - (self._shown or 0), note)
+        self._loss = loss
+        self._advance(step - (self._shown or 0), self._note(trainer))
         self._shown = step
         if task.progress() >= 1:
             trainer.should_stop = True
+
+    def on_validation_end(self, trainer: lightning.Trainer, task: Any) -> None:
+        """Leave a line in a log."""
+        self._log(trainer, task)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, task: Any) -> None:
+        """The same, where nothing validates."""
+        if not trainer.enable_validation:
+            self._log(trainer, task)
+
+    def _log(self, trainer: lightning.Trainer, task: Any) -> None:
+        if trainer.is_global_zero:
+            log_line(f"{task.progress():.0%}, step {task.global_step}: {self._note(trainer)}")
+
+    def _note(self, trainer: lightning.Trainer) -> str:
+        """Say how it goes."""
+        seen = trainer.callback_metrics.get(BEST)
+        return f"loss {self._loss:.3f}" + ("" if seen is None else f", mean IoU {float(seen):.3f}")
 
     def _stop_unless(self, finite: bool, trainer: lightning.Trainer, step: int) -> None:
         if finite:

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from carcinomap.annotation import ClassScheme
 from carcinomap.errors import InputError
 from carcinomap.files import atomic_path
-from carcinomap.segmentation.folder.summary import FolderSummary, MapSummary
+from carcinomap.segmentation.folder.summary import NO_TISSUE, FolderSummary, MapSummary
 from carcinomap.segmentation.results.classmap import ClassMap
 from carcinomap.segmentation.results.outputs import MAP, OVERVIEW, POLYGONS, RECORD, Outputs
 from carcinomap.version import __version__
@@ -86,6 +86,7 @@ def write_gallery(summary: FolderSummary, path: Path) -> None:
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         version=__version__,
+        no_tissue=NO_TISSUE.capitalize(),
     )
     page.enable_buffering(BUFFERED)
     with atomic_path(path) as temporary:

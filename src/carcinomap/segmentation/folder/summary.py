@@ -24,6 +24,8 @@ SUMMARY = "summary.csv"
 FIRST = ("name", "mpp", "tissue_mm2")
 LAST = ("mean_uncertainty", "seconds", "model", "status", "message")
 
+NO_TISSUE = "no tissue was found, so nothing is mapped"
+
 START = ",".join(FIRST).encode()
 """How every table begins that carcinomap wrote."""
 
@@ -156,9 +158,11 @@ def write_summary(summary: FolderSummary, path: Path) -> None:
         table.writerow([*FIRST, *map(inert, of_classes), *LAST])
         for name in sorted({*maps, *summary.problems}):
             problem = summary.problems.get(name, "")
+            one = maps.get(name)
+            message = problem or (NO_TISSUE if one and not one.record.tissue_mm2 else "")
             status = "failed" if problem else "done"
-            numbers = _numbers(maps.get(name), classes)
-            table.writerow([inert(name), *numbers, status, inert(problem)])
+            numbers = _numbers(one, classes)
+            table.writerow([inert(name), *numbers, status, inert(message)])
 
 
 def _numbers(one: MapSummary | None, classes: Sequence[str]) -> list[str | float | None]:

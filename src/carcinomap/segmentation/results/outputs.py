@@ -54,6 +54,9 @@ class Outputs:
     def finished(self, identity: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the record of a finished result, or None where nothing stands in the way.
 
+        A record without its map vouches for nothing, unless it came here alone: from a result that
+        is elsewhere.
+
         Raises:
             InputError: There is a result of another slide, model or settings, or files of these
                 names that are no result of ours.
@@ -82,7 +85,8 @@ class Outputs:
                 f"{record_path}: is there already and differs in its {', '.join(differing)}; "
                 "choose another folder, or replace it with --overwrite"
             )
-        return dict(record)
+        there = [suffix for suffix in SUFFIXES if self.path(suffix).exists()]
+        return None if MAP not in there and there != [RECORD] else dict(record)
 
     @contextmanager
     def working(self) -> Iterator["Outputs"]:

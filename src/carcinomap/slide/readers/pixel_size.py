@@ -41,8 +41,8 @@ def microns_per_pixel(
             return _square(path, *sizes), source
     raise MissingMppError(
         f"{path}: the file does not say how many microns a pixel has; "
-        "give it with --mpp (0.25 is usual for 40x scans, 0.5 for 20x) or, to train and "
-        "to evaluate, in a column 'mpp' of the cohort's CSV"
+        "give it with --mpp where it is inspected or mapped, and in a column 'mpp' of the cohort's "
+        "CSV to check, train and evaluate (0.25 is usual for 40x scans, 0.5 for 20x)"
     )
 
 

@@ -78,7 +78,7 @@ def _tint(image: NDArray[np.uint8], flags: NDArray[np.uint8]) -> None:
 
 
 def _legend(axes: Axes, slide: Slide, tissue: TissueMask, quality: QualityMap | None) -> None:
-    share = tissue.area_mm2 / slide.area_mm2
+    share = min(1.0, tissue.area_mm2 / slide.area_mm2)  # cells of the mask reach beyond
     handles = [Patch(facecolor="none", edgecolor=_of_1(OUTLINE), linewidth=2)]
     labels = [f"tissue: {tissue.area_mm2:.3g} mm²\n{share:.1%} of the slide"]
     for kind, part in quality.shares(tissue).items() if quality is not None else ():
