@@ -11,6 +11,7 @@ from carcinomap import ClassScheme, load_model, read_cohort
 from carcinomap.evaluation import Confusion
 from carcinomap.files import write_text
 from carcinomap.model.torch_runtime import TorchRuntime
+from carcinomap.slide import read_mirrored
 from measured import table
 from real_tissue_runs import Task, measure
 
@@ -73,22 +74,18 @@ def score(model, cases, scheme):
 
 def _map(slide, runtime):
     """Return the class of every pixel of a field, uint8 (height, width)."""
-    first, *wider = runtime.views
+    first = runtime.views[0]
     width, height = slide.size_at(first.mpp)
     columns, rows = (math.ceil(n / runtime.stride) * runtime.stride for n in (width, height))
     left, top = (columns - width) // 2, (rows - height) // 2
-    # What the stride asks for beyond the field is its mirror image: a recipe that takes its crops
-    # inside the fields has never seen white, and that is not what is measured here.
-    margins = ((top, rows - height - top), (left, columns - width - left), (0, 0))
-    image = slide.read(0, 0, width, height, first.mpp)
-    views = [np.pad(image, margins, mode="symmetric")]
     to_slide = first.mpp / slide.mpp
     centre = ((columns / 2 - left) * to_slide, (rows / 2 - top) * to_slide)
-    for view in wider:
+    views = []
+    for view in runtime.views:
         x, y = (
             at - n / 2 * view.mpp / slide.mpp for at, n in zip(centre, (columns, rows), strict=True)
         )
-        views.append(slide.read(x, y, columns, rows, view.mpp))
+        views.append(read_mirrored(slide, x, y, columns, rows, view.mpp))
     (probabilities,) = runtime.run([tuple(view[None] for view in views)])
     classes = probabilities[0].argmax(axis=0).astype(np.uint8)
     return classes[top : top + height, left : left + width]

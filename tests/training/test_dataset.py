@@ -18,7 +18,7 @@ PLAIN = (View(1.0, 64),)
 class Drawn:
     """A slide whose red channel shows the level-0 column and whose green one the row."""
 
-    mpp = 0.5
+    mpp, width, height = 0.5, 1000, 1000
 
     def read(self, x, y, width, height, mpp):
         step = mpp / self.mpp

@@ -21,7 +21,7 @@ DARK = 1200  # columns from here on look like cancer to the network below
 class HalfDark:
     """A slide that is dark on its right side."""
 
-    mpp = 0.5
+    mpp, width, height = 0.5, SIDE, SIDE
 
     def read(self, x, y, width, height, mpp):
         columns = x + (np.arange(width) + 0.5) * mpp / self.mpp

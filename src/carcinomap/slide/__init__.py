@@ -16,7 +16,7 @@ from carcinomap.slide.tissue import (
     find_artefacts,
     find_tissue,
 )
-from carcinomap.slide.view import View
+from carcinomap.slide.view import View, read_mirrored
 
 __all__ = [
     "Artefact",
@@ -33,5 +33,6 @@ __all__ = [
     "is_slide_file",
     "open_slide",
     "quickhash",
+    "read_mirrored",
     "visible_files",
 ]

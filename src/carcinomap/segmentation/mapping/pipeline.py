@@ -23,7 +23,7 @@ from carcinomap.segmentation.mapping.blending import BlendedCell, Blender
 from carcinomap.segmentation.mapping.interest import Interest
 from carcinomap.segmentation.mapping.normalising import normaliser_of
 from carcinomap.segmentation.mapping.plan import Tile, TilePlan
-from carcinomap.slide import Slide, View
+from carcinomap.slide import Slide, View, read_mirrored
 from carcinomap.slide.stain import Normaliser
 
 Images = tuple[NDArray[np.uint8], ...]
@@ -98,7 +98,7 @@ class Feed:
             )
             half = view.mpp / self.slide.mpp / 2
             corner = x - width * half, y - height * half
-            image = self.slide.read(*corner, width, height, view.mpp)
+            image = read_mirrored(self.slide, *corner, width, height, view.mpp)
             images.append(self.normaliser(image) if self.normaliser else image)
         return tuple(images)
 
