@@ -52,15 +52,15 @@ def show(options, recipes, folds, deadline):
             measure(task, recipe, options, deadline)
 
 
-def score(model, cases, scheme):
-    """Map every field in one piece and count all its pixels."""
+def score(model, cases, scheme, read=read_mirrored, beyond=0):
+    """Map every field in one piece, with ``beyond`` strides around it, and count all its pixels."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     runtime = TorchRuntime(load_model(model), device)
     fields = []
     for case in cases:
         with case.open_slide() as slide:
             mpp = runtime.views[0].mpp
-            predicted = _map(slide, runtime)
+            predicted = _map(slide, runtime, read, beyond)
             height, width = predicted.shape
             truth = case.read_annotations(slide).label_image(
                 0, 0, width, height, mpp / slide.mpp, scheme
@@ -72,11 +72,12 @@ def score(model, cases, scheme):
     return fields
 
 
-def _map(slide, runtime):
+def _map(slide, runtime, read, beyond):
     """Return the class of every pixel of a field, uint8 (height, width)."""
     first = runtime.views[0]
     width, height = slide.size_at(first.mpp)
-    columns, rows = (math.ceil(n / runtime.stride) * runtime.stride for n in (width, height))
+    strides = (math.ceil(n / runtime.stride) + 2 * beyond for n in (width, height))
+    columns, rows = (count * runtime.stride for count in strides)
     left, top = (columns - width) // 2, (rows - height) // 2
     to_slide = first.mpp / slide.mpp
     centre = ((columns / 2 - left) * to_slide, (rows / 2 - top) * to_slide)
@@ -85,7 +86,7 @@ def _map(slide, runtime):
         x, y = (
             at - n / 2 * view.mpp / slide.mpp for at, n in zip(centre, (columns, rows), strict=True)
         )
-        views.append(read_mirrored(slide, x, y, columns, rows, view.mpp))
+        views.append(read(slide, x, y, columns, rows, view.mpp))
     (probabilities,) = runtime.run([tuple(view[None] for view in views)])
     classes = probabilities[0].argmax(axis=0).astype(np.uint8)
     return classes[top : top + height, left : left + width]
