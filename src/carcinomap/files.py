@@ -25,7 +25,7 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, final)
     except OSError as error:
-        if error.filename is None:  # a full disk does not say of what
+        if error.errno is not None and error.filename is None:  # a full disk does not say of what
             error.filename = str(final)
         raise
     finally:
