@@ -69,6 +69,7 @@ KEPT = []
 
 def allocate_and_keep(megabytes):
     KEPT.append(bytearray(b"x") * (megabytes * 1_000_000))
+    time.sleep(0.5)  # the memory is looked at ten times a second
     return os.getpid()
 
 
