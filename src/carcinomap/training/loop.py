@@ -90,7 +90,7 @@ def fit(
             plugins=plugins,
             **machine,
         )
-        try:
+        with _ending_well(trainer):
             trainer.fit(
                 task,
                 training,
@@ -98,15 +98,6 @@ def fit(
                 ckpt_path=run.last if resume else None,
                 weights_only=True,
             )
-        except SystemExit as stop:
-            # Lightning turns Ctrl-C into an exit of its own and leaves the signal ignored.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt from stop
-        except BaseException:
-            # The processes that it started would wait for this one.
-            if isinstance(launcher := trainer.strategy.launcher, _SubprocessScriptLauncher):
-                launcher.kill(signal.SIGKILL)
-            raise
     return run.last if validation is None else run.best
 
 
@@ -118,6 +109,22 @@ def _callbacks(settings: TrainingSettings, training: DataLoader[Any]) -> Iterato
         yield HardNegatives(training)
     if settings.patience is not None:
         yield EarlyStopping(BEST, mode="max", patience=settings.patience)
+
+
+@contextmanager
+def _ending_well(trainer: lightning.Trainer) -> Iterator[None]:
+    """Let Ctrl-C be a KeyboardInterrupt, and no process be left behind by an error in this one."""
+    try:
+        yield
+    except SystemExit as stop:
+        # Lightning turns Ctrl-C into an exit of its own and leaves the signal ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from stop
+    except BaseException:
+        # The processes that it started would wait for this one.
+        if isinstance(launcher := trainer.strategy.launcher, _SubprocessScriptLauncher):
+            launcher.kill(signal.SIGKILL)
+        raise
 
 
 @contextmanager
