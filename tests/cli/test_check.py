@@ -97,3 +97,14 @@ def test_schemes_with_regions_of_interest():
     for label in ("Benign", "unsure"):
         with pytest.raises(InputError, match=f"--roi {label}"):
             with_roi(scheme, [label])
+
+
+def test_many_findings_of_a_kind_are_told_in_part(slides):
+    lines = [f"not-there-{number:02d}.svs,val" for number in range(25)]
+    (slides / "cohort.csv").write_text("\n".join(["slide,split", *lines]) + "\n")
+    table = call(slides).stdout
+    assert "not-there-19" in table
+    assert "not-there-20" not in table
+    assert "and 5 more of this kind" in table
+    findings = json.loads(call(slides, "--json").stdout)["findings"]
+    assert sum(one["kind"] == "line without slide" for one in findings) == 25

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 from as_typed import TINY, call
+from typer.main import get_command
+from typer.testing import CliRunner
 
+from carcinomap.cli.main import COMMANDS, app
 from carcinomap.version import __version__
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -180,6 +183,16 @@ def test_help_and_version():
         assert f"Example: carcinomap {name}" in text
         for option in ("--json", "--quiet", "--seed", "--workers"):
             assert option in text
+
+
+@pytest.mark.parametrize("name", [function.__name__ for function in COMMANDS])
+def test_help_cuts_no_option_in_a_window_of_80_columns(name):
+    options = [one for one in get_command(app).commands[name].params if one.opts[0][0] == "-"]
+    text = CliRunner(env={"COLUMNS": "80"}).invoke(app, [name, "--help"]).stdout
+    shown = set(re.findall(r"--?[\w-]+", text))
+    names = {text for one in options for text in (*one.opts, *one.secondary_opts)}
+    assert len(names) > 4
+    assert names <= shown
 
 
 def test_help_does_not_wait_for_pytorch():

@@ -28,6 +28,9 @@ FEWEST = 50
 """Slides from which on the time that processes take to start is little, and a slide that kills its
 own fails alone. Threads check fewer in less time: a slide takes 0.02 to 0.3 s."""
 
+SHOWN = 20
+"""Findings of a kind that are told one by one."""
+
 _STYLES = {"error": "red", "warning": "yellow"}
 
 
@@ -84,12 +87,21 @@ def _text(report: "CheckReport") -> Group:
 
 
 def _table(findings: list["Finding"], source: AnyPath) -> Table:
+    """Return a row for each finding, but for those of a kind that there are many of."""
     table = Table()
     for heading in ("slide", "", "kind"):
         table.add_column(heading, overflow="fold")
     table.add_column("what", overflow="fold")
+    told = Counter[str]()
     for one in findings:
+        told[one.kind] += 1
+        if told[one.kind] > SHOWN:
+            continue
         severity = Text(one.severity, style=_STYLES[one.severity])
         message = one.message.replace(f"{source}/", "")
         table.add_row(Text(one.slide), severity, one.kind, Text(message))
+    for kind, count in told.items():
+        if count > SHOWN:
+            more = Text(f"and {count - SHOWN} more of this kind (--json tells each)", "dim")
+            table.add_row("", "", kind, more)
     return table

@@ -21,7 +21,7 @@ from rich.console import Console, RenderableType
 from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.files import json_bytes
 from carcinomap.progress import set_quiet
-from carcinomap.settings import Settings
+from carcinomap.settings import Settings, heading_of
 
 INTERRUPTED = 130
 
@@ -168,8 +168,16 @@ def _is_settings(annotation: Any) -> bool:
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
     """Turn a field of a settings object into an option."""
-    annotation = Annotated[field.annotation, typer.Option(help=field.description)]  # type: ignore[name-defined]
-    return _parameter(name, annotation, field.get_default(call_default_factory=True))
+    default = field.get_default(call_default_factory=True)
+    # What is off by itself has no option that turns it off.
+    names = [f"--{name.replace('_', '-')}"] if default is False else []
+    option = typer.Option(
+        *names,
+        help=field.description,
+        rich_help_panel=heading_of(field),
+        show_default=default is not False,
+    )
+    return _parameter(name, Annotated[field.annotation, option], default)
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:

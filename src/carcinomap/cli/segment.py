@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Group
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from carcinomap.cli.command import Common, Outcome
@@ -123,9 +123,7 @@ def _estimated(result: Estimates) -> Outcome:
         "slides": [one.to_dict() for one in result.slides],
         "failures": _told(result.failures),
     }
-    table = Table()
-    for title in HEADINGS:
-        table.add_column(title, justify="left" if title == "slide" else "right")
+    table = _slide_table(*HEADINGS[1:])
     for row in describe(result.slides):
         table.add_row(*row)
     return Outcome(data, Group(table, *_lines(result.failures)), failed=bool(result.failures))
@@ -151,9 +149,7 @@ def _lines(failures: Failures) -> list[Text]:
 def _table(done: tuple[Segmentation, ...]) -> Table:
     """Return a line for each slide: tissue and the area of every class in mm²."""
     names = list(done[0].record["classes"]) if done else []
-    table = Table()
-    for title in ("slide", "tissue mm²", *names):
-        table.add_column(title, justify="left" if title == "slide" else "right")
+    table = _slide_table("tissue mm²", *names)
     for one in done[:SHOWN]:
         record = one.record
         areas = [f"{record['classes'][name]['area_mm2']:.3f}" for name in names]
@@ -161,4 +157,12 @@ def _table(done: tuple[Segmentation, ...]) -> Table:
         table.add_row(name, f"{record['tissue_mm2']:.3f}", *areas)
     if len(done) > SHOWN:
         table.caption = f"and {len(done) - SHOWN} more, see summary.csv"
+    return table
+
+
+def _slide_table(*numbers: str) -> Table:
+    """Return a table of slides; a long name goes on in the next line."""
+    table = Table(Column("slide", overflow="fold"))
+    for title in numbers:
+        table.add_column(title, justify="right")
     return table

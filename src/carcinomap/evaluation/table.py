@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich import box
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from carcinomap.evaluation.confusion import has_bach_classes
@@ -97,7 +97,7 @@ def _figures(scores: Scores | CaseScores) -> list[str]:
 
 
 def _table(first: str, *others: str) -> Table:
-    table = Table(first, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(Column(first, overflow="fold"), box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in others:
         table.add_column(name, justify="right")
     return table
