@@ -186,6 +186,30 @@ def test_a_machine_that_dies_under_its_tasks(cluster, tmp_path):
     assert len(log.read_text().split()) == 10
 
 
+def test_work_that_no_machine_is_left_for_waits_until_one_comes(cluster, tmp_path):
+    only, go = cluster.add_node(num_cpus=3), tmp_path / "go"
+
+    class Losing(Log):
+        def started(self, *arguments):
+            super().started(*arguments)
+            if len(self.begun) == 1:
+                cluster.remove_node(only, allow_graceful=False)
+
+        def noted(self, note):
+            super().noted(note)
+            go.touch()
+            came.append(cluster.add_node(num_cpus=3))
+
+    board, came = Losing(), []
+    try:
+        (outcome,) = done([Task("slide", cluster_tasks.begin_and_wait, (go,))], board, cpus=3)
+    finally:
+        for machine in came:
+            cluster.remove_node(machine)
+    assert (outcome.error, outcome.attempts) == (None, 2)
+    assert board.notes == ["no machine is left that can do the work; it waits for one to come"]
+
+
 def dead(number):
     try:
         return psutil.Process(int(number)).status() == psutil.STATUS_ZOMBIE

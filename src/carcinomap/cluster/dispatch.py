@@ -82,6 +82,8 @@ class Dispatch:
     def _send(self, ended: list[Outcome]) -> bool:
         """Send as many jobs as the cluster can use; return whether there may be more."""
         room = self._machines.room()
+        if self._machines.lost_all():
+            self._board.noted("no machine is left that can do the work; it waits for one to come")
         while len(self._flying) < room:
             job = self._again.popleft() if self._again else self._taken()
             if job is None:

@@ -39,6 +39,7 @@ class Machines:
             InputError: No machine of the cluster can hold a task.
         """
         self._unfit: dict[str, str] = {}
+        self._none_left = False
         self._seen = machines_of(ray.nodes())
         self._next_look = time.monotonic() + LOOK_SECONDS
         self.needs = needs_on(self._seen, cpus, gpus, memory_bytes)
@@ -51,6 +52,11 @@ class Machines:
             self._seen = machines_of(ray.nodes())
         at_once = sum(self.needs.fit(machine) for machine in self._able())
         return at_once + max(WAITING, at_once)
+
+    def lost_all(self) -> bool:
+        """Say whether no machine can hold a task any more, once each time that it comes to that."""
+        before, self._none_left = self._none_left, not self._able()
+        return self._none_left and not before
 
     def leave_out(self, machine: str, why: str) -> bool:
         """Begin nothing any more on a machine; return whether that is new.
