@@ -16,6 +16,7 @@ from carcinomap.evaluation import (
     Scores,
     score_table,
 )
+from carcinomap.evaluation.regions import Regions
 
 # BACH score: 1 − (50·2 + 100·2) / (50·3 + 100·2 + 300·2).
 MATRIX = np.array([[800, 0, 50, 0], [0, 0, 0, 0], [100, 0, 300, 0], [0, 0, 0, 0]], np.int64)
@@ -52,6 +53,15 @@ def test_classes_and_overall(tmp_path):
         assert row(text, name)[-1] == value
     assert "calibration" not in text  # no probabilities were kept
     assert "slide [0]" not in text  # one slide is the whole
+
+
+def test_regions_of_the_background_are_not_told(tmp_path):
+    one = scores(tmp_path, 1)
+    (case,) = one.cases
+    regions = Regions(*(np.array([2, 0, 1, 0]) for _ in range(4)))
+    case = replace(case, counts=replace(case.counts, regions=regions))
+    text = printed(replace(one, cases=(case,)))
+    assert (row(text, "normal")[-2], row(text, "in situ")[-2]) == ("–", "1.000")
 
 
 @pytest.mark.parametrize(("slides", "listed"), [(2, True), (20, True), (21, False)])

@@ -55,6 +55,8 @@ def _classes(scores: Scores) -> Table:
     areas = scores.confusion.truth_pixels
     for (name, row), pixels in zip(of_classes.items(), areas, strict=True):
         cells = [score_text(row[key]) for key in SHOWN]
+        if name == scores.scheme.names[0]:
+            cells[-1] = score_text(None)  # the background is no lesion to be counted
         if scores.intervals:
             cells.insert(1, _interval(scores.intervals.get(f"classes.{name}.iou")))
         table.add_row(escape(name), *cells, area_text(pixels * scores.mpp**2 / 1e6))
@@ -97,7 +99,8 @@ def _figures(scores: Scores | CaseScores) -> list[str]:
 
 
 def _table(first: str, *others: str) -> Table:
-    table = Table(Column(first, overflow="fold"), box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    column = Column(first, overflow="fold")
+    table = Table(column, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in others:
         table.add_column(name, justify="right")
     return table
