@@ -143,10 +143,7 @@ class TrainingSettings(Settings):
         description="Patches are turned by up to this many degrees, besides quarter turns.",
     )
     stain: float = _variation(
-        0.15,
-        ge=0,
-        lt=1,
-        description="Strength of the variation of haematoxylin and eosin.",
+        0.5, ge=0, lt=1, description="Strength of the variation of haematoxylin and eosin."
     )
     brightness: float = _variation(
         0.1, ge=0, lt=1, description="Strength of the variation of the light."
