@@ -82,3 +82,23 @@ def test_the_focal_loss_of_a_pixel_that_is_certain_has_a_slope(focal):
 def test_rare_classes_weigh_more_within_bounds():
     weights = balanced_weights(torch.tensor([1000, 100, 1, 0]))
     assert weights.tolist() == pytest.approx([0.1, 1.0, 10.0, 1.0])
+
+
+def test_what_is_common_only_where_it_is_learned_is_not_common_elsewhere():
+    shift = (torch.tensor([0.5, 0.5]) / torch.tensor([0.9, 0.1])).log()
+    loss = SegmentationLoss(0, shift=shift)
+    scores = torch.zeros(2, requires_grad=True)
+    labels = torch.tensor([[[0, 1]]])  # as common as each other
+    optimiser = torch.optim.LBFGS([scores], max_iter=50)
+
+    def step():
+        optimiser.zero_grad()
+        found = loss(scores.view(1, 2, 1, 1).expand(1, 2, 1, 2), labels)
+        found.backward()
+        return found
+
+    optimiser.step(step)
+    torch.testing.assert_close(scores.softmax(0).detach(), torch.tensor([0.9, 0.1]))
+    logits, labels = batch()
+    shifted = SegmentationLoss(0.5, shift=torch.tensor([1.0, 0, 0, -2])).eval()
+    torch.testing.assert_close(shifted(logits, labels), SegmentationLoss(0.5)(logits, labels))

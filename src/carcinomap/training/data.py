@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 
-from carcinomap.annotation import IGNORE, AnnotationSet, ClassScheme, check_labels
+from carcinomap.annotation import AnnotationSet, ClassScheme, check_labels
 from carcinomap.cohort import (
     Case,
     Cohort,
@@ -27,8 +26,6 @@ from carcinomap.training.dataset import Patch, PatchDataset
 from carcinomap.training.hardware import worker_count
 from carcinomap.training.settings import TrainingSettings
 from carcinomap.training.validation import PatientPatch, PatientPatches
-
-COUNTED = 64  # patches from which the classes' shares are taken
 
 
 @dataclass(frozen=True)
@@ -221,13 +218,3 @@ def validation_loader(
         num_workers=min(worker_count(settings), 1),
         pin_memory=torch.cuda.is_available(),
     )
-
-
-def class_pixels(
-    data: TrainingData, scheme: ClassScheme, settings: TrainingSettings, views: Sequence[View]
-) -> Tensor:
-    """Return how many pixels of each class the first patches have, int64 (classes,)."""
-    division = Division(COUNTED)
-    loader = training_loader(data, scheme, settings, views, division, 1, lambda: (0, 0))
-    labels = next(iter(loader))[1]
-    return torch.bincount(labels[labels != IGNORE], minlength=len(scheme))

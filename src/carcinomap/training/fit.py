@@ -15,13 +15,15 @@ from carcinomap.errors import InputError
 from carcinomap.evaluation import Confusion
 from carcinomap.files import write_json
 from carcinomap.model import Model, ModelSpec, Network, build_network, save_model
+from carcinomap.slide import View
 from carcinomap.training.batches import Division
-from carcinomap.training.data import TrainingData, class_pixels, prepare
+from carcinomap.training.data import TrainingData, prepare, sampler_of
 from carcinomap.training.fitting_batch import fitting_batch
+from carcinomap.training.frequency import area_in_patches, area_in_tissue, prior_shift
 from carcinomap.training.hardware import first_device, hardware, is_first_process
-from carcinomap.training.initial import start_from
+from carcinomap.training.initial import lower_scores, start_from
 from carcinomap.training.loop import fit, length
-from carcinomap.training.loss import balanced_weights
+from carcinomap.training.loss import SegmentationLoss, balanced_weights
 from carcinomap.training.provenance import provenance, summary
 from carcinomap.training.rehearsal import rehearse
 from carcinomap.training.run import Run, read_checkpoint
@@ -98,9 +100,9 @@ def train(
             run.check_split(data.cases)
         run.begin(settings, scheme, resume, division.batch)
         run.write_split(data.cases)
-    weights = None
-    if settings.class_weights == "balanced":
-        weights = balanced_weights(class_pixels(data, scheme, settings, views))
+    loss = _loss(data, scheme, settings, views[0])
+    if init is None and loss.shift is not None:
+        lower_scores(network.module, loss.shift)
     steps = length(settings, data, division.batch)
     task = SegmentationTask(
         network.module,
@@ -110,7 +112,7 @@ def train(
         steps,
         division,
         len(data.validators),
-        weights,
+        loss,
     )
     checkpoint = fit(task, data, scheme, settings, views, division, run, steps, resume)
     scores = _load(checkpoint, task, scheme, settings.seed)
@@ -154,6 +156,18 @@ def _division(settings: TrainingSettings, network: Network, before: int | None) 
         fits = fitting_batch(network.module, views, first_device(settings), half)
         batch = fits * settings.accumulate
     return Division(batch, settings.devices * settings.nodes, settings.accumulate)
+
+
+def _loss(
+    data: TrainingData, scheme: ClassScheme, settings: TrainingSettings, view: View
+) -> SegmentationLoss:
+    sampler = sampler_of(data, scheme, settings, view)
+    in_patches = area_in_patches(data.training, scheme, sampler, view)
+    weights = balanced_weights(in_patches) if settings.class_weights == "balanced" else None
+    shift = None
+    if settings.prior == "tissue":
+        shift = prior_shift(in_patches, area_in_tissue(data.training, scheme))
+    return SegmentationLoss(settings.dice, settings.focal, settings.label_smoothing, weights, shift)
 
 
 def _load(path: Path, task: SegmentationTask, scheme: ClassScheme, seed: int) -> dict[str, Any]:

@@ -56,6 +56,22 @@ def start_from(network: Network, scheme: ClassScheme, path: str | Path) -> tuple
 
 
 @torch.no_grad()
+def lower_scores(network: nn.Module, shift: torch.Tensor) -> None:
+    """Lower the logits with which a network begins, by what the loss adds to them.
+
+    Only a beginning: a network whose last layer has no such bias gets there by itself.
+
+    Args:
+        network: The network to be trained.
+        shift: By how much, (classes,).
+    """
+    for name, bias in network.named_parameters():
+        last = LAST_LAYER in name or REFERENCE_LAST_LAYER in name
+        if last and name.endswith(".bias") and bias.shape == shift.shape:
+            bias.sub_(shift)
+
+
+@torch.no_grad()
 def _copy(
     target: nn.Module,
     source: nn.Module,

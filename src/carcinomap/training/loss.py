@@ -18,7 +18,13 @@ class SegmentationLoss(nn.Module):
         smoothing: Share of the truth that is spread over all classes (Szegedy et al., CVPR 2016);
             in the cross-entropy alone.
         weights: Of the classes' pixels in the cross-entropy; None for equal ones.
+        shift: What is added to the logits of each class where the network learns, (classes,), for
+            classes are not as common in what it learns from as where it is used (Menon et al.,
+            "Long-tail learning via logit adjustment", ICLR 2021); None for nothing.
     """
+
+    weights: Tensor | None
+    shift: Tensor | None
 
     def __init__(
         self,
@@ -26,6 +32,7 @@ class SegmentationLoss(nn.Module):
         focal: float = 0.0,
         smoothing: float = 0.0,
         weights: Tensor | None = None,
+        shift: Tensor | None = None,
     ) -> None:
         super().__init__()
         self._share = dice
@@ -33,9 +40,12 @@ class SegmentationLoss(nn.Module):
         self._smoothing = smoothing
         self._dice = DiceLoss("multiclass", ignore_index=IGNORE, smooth=1.0)
         self.register_buffer("weights", weights, persistent=False)
+        self.register_buffer("shift", shift, persistent=False)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of logits (n, classes, h, w) against class indices (n, h, w)."""
+        if self.shift is not None and self.training:
+            logits = logits + self.shift.view(1, -1, 1, 1)
         entropy = self._entropy(logits, labels)
         if self._share == 0:
             return entropy
@@ -44,7 +54,7 @@ class SegmentationLoss(nn.Module):
 
     def _entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
         counted = labels != IGNORE
-        weights = self.get_buffer("weights") if self.weights is not None else None
+        weights = self.weights
         of_pixel = cross_entropy(
             logits,
             labels,
@@ -63,17 +73,17 @@ class SegmentationLoss(nn.Module):
         return of_pixel.sum() / share.sum().clamp(min=1e-6)
 
 
-def balanced_weights(pixels: Tensor) -> Tensor:
+def balanced_weights(areas: Tensor) -> Tensor:
     """Return weights that let the pixels of rare classes count more, float (classes,).
 
-    The median share of a class divided by each one's (Eigen and Fergus, ICCV 2015), at most 10;
+    The median area of a class divided by each one's (Eigen and Fergus, ICCV 2015), at most 10;
     1 for classes that do not occur.
 
     Args:
-        pixels: How many there are of each class, (classes,).
+        areas: Of each class in what the network learns from, (classes,).
     """
-    present = pixels > 0
-    weights = torch.ones(len(pixels))
+    present = areas > 0
+    weights = torch.ones(len(areas))
     if present.any():
-        weights[present] = pixels[present].median() / pixels[present].float()
+        weights[present] = areas[present].median() / areas[present].float()
     return weights.clamp(max=10.0)

@@ -113,6 +113,11 @@ class TrainingSettings(Settings):
     class_weights: Literal["equal", "balanced"] = _learning(
         "equal", description="Whether the pixels of rare classes count more."
     )
+    prior: Literal["tissue", "patches"] = _learning(
+        "tissue",
+        description="How common the model takes classes to be: as in the tissue that teaches, or "
+        "as in the patches, which show rare ones more often.",
+    )
     sample_slides: Literal["area", "equally"] = _patches(
         "area", description="How a class's patches are spread over the slides that have it."
     )

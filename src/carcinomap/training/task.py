@@ -45,7 +45,7 @@ class SegmentationTask(lightning.LightningModule):
         steps: Length of the training, or None where only the time limits it.
         division: Of a step's patches.
         validators: Number of patients who validate.
-        weights: Of the classes' pixels, float (classes,); None for equal ones.
+        loss: What the network learns by.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SegmentationTask(lightning.LightningModule):
         steps: int | None,
         division: Division,
         validators: int,
-        weights: Tensor | None = None,
+        loss: SegmentationLoss,
     ) -> None:
         super().__init__()
         # Nearly twice as fast on CPUs, and what tensor cores want.
@@ -70,9 +70,7 @@ class SegmentationTask(lightning.LightningModule):
         self._clock = _Clock()
         self._scores: dict[str, Any] = {}
         self._patients: list[Any] = []
-        self._loss = SegmentationLoss(
-            settings.dice, settings.focal, settings.label_smoothing, weights
-        )
+        self._loss = loss
         self._augment = Augmentation(Variation.of(settings), settings.seed)
         self._confusion = PatientConfusion(validators, len(scheme))
         for name in ("mean", "std"):

@@ -1,0 +1,64 @@
+"""How common classes are in tissue and in patches."""
+
+import math
+
+import pytest
+import torch
+from small_training import SMALL
+
+from carcinomap.annotation import ClassScheme
+from carcinomap.model import load_model
+from carcinomap.slide import View
+from carcinomap.training import TrainingSettings, train
+from carcinomap.training.data import prepare, sampler_of
+from carcinomap.training.frequency import area_in_patches, area_in_tissue, prior_shift
+
+SCHEME = ClassScheme.default()
+VIEW = View(1.0, 64)
+
+
+@pytest.fixture(scope="module")
+def data(cohort):
+    return prepare(cohort, SCHEME, TrainingSettings(validation_share=0))
+
+
+def test_area_in_tissue_is_that_of_the_mask(data):
+    areas = area_in_tissue(data.training, SCHEME)
+    assert areas.sum() / 1e6 == pytest.approx(data.tissue_mm2(), rel=1e-5)
+    outlined = data.annotated_mm2(SCHEME)["train"]
+    for index, name in enumerate(SCHEME.names[1:], 1):  # glass within outlines is no tissue
+        assert 0.8 * outlined[name] < areas[index] / 1e6 <= 1.02 * outlined[name]
+
+
+def test_patches_drawn_by_area_are_as_tissue_is(data):
+    in_tissue = area_in_tissue(data.training, SCHEME)
+    outlined = float(in_tissue[1:].sum() / in_tissue.sum())
+    shifts = {}
+    for background in (0.0, 1 - outlined):
+        settings = TrainingSettings(background=background)
+        sampler = sampler_of(data, SCHEME, settings, VIEW)
+        in_patches = area_in_patches(data.training, SCHEME, sampler, VIEW)
+        shifts[background] = prior_shift(in_patches, in_tissue)
+    assert shifts[0.0][0] < -0.3
+    assert abs(shifts[1 - outlined][0]) < 0.1
+
+
+def test_shift():
+    shift = prior_shift(torch.tensor([30.0, 30, 40, 0, 0]), torch.tensor([900.0, 0, 100, 0, 7]))
+    total = 1007
+    expected = [math.log(0.3 / (900 / total)), 0, math.log(0.4 / (100 / total)), 0, 0]
+    torch.testing.assert_close(shift, torch.tensor(expected))
+    rare = prior_shift(torch.tensor([1.0, 1]), torch.tensor([1e9, 1.0]))
+    assert float(rare[1]) == pytest.approx(math.log(100))
+
+
+@pytest.mark.parametrize("prior", ["tissue", "patches"])
+def test_a_network_begins_with_the_prior_that_is_asked_for(cohort, tmp_path, prior):
+    still = {"steps": 1, "learning_rate": 1e-12, "ema": 0.0, "validation_share": 0}
+    settings = TrainingSettings(**SMALL, **still, prior=prior)
+    first = train(cohort, tmp_path / "first", settings).model
+    bias = load_model(first).network.state_dict()["segmentation_head.0.bias"]
+    assert (bias[0] > bias[1:].max() + 0.1) == (prior == "tissue")
+    again = train(cohort, tmp_path / "again", settings, init=first).model
+    kept = load_model(again).network.state_dict()["segmentation_head.0.bias"]
+    torch.testing.assert_close(kept, bias)  # it has it from the first
