@@ -7,11 +7,12 @@ import torch
 from small_training import SMALL
 
 from carcinomap.annotation import ClassScheme
-from carcinomap.model import load_model
+from carcinomap.model import build_network, load_model
 from carcinomap.slide import View
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.data import prepare, sampler_of
 from carcinomap.training.frequency import area_in_patches, area_in_tissue, prior_shift
+from carcinomap.training.initial import lower_scores
 
 SCHEME = ClassScheme.default()
 VIEW = View(1.0, 64)
@@ -62,3 +63,16 @@ def test_a_network_begins_with_the_prior_that_is_asked_for(cohort, tmp_path, pri
     again = train(cohort, tmp_path / "again", settings, init=first).model
     kept = load_model(again).network.state_dict()["segmentation_head.0.bias"]
     torch.testing.assert_close(kept, bias)  # it has it from the first
+
+
+@pytest.mark.parametrize("architecture", ["unet", "context-unet", "atrous-resnet", "fpn"])
+@torch.no_grad()
+def test_scores_are_lowered_in_the_last_layer(architecture):
+    network = build_network(architecture, "tu-test_efficientnet", 3, pretrained=False, width=0.25)
+    module = network.module.eval()
+    images = [torch.rand(1, 3, view.size, view.size) for view in network.views(1.0, 128)]
+    before = module(*images)
+    shift = torch.tensor([0.5, 0.0, -1.0])
+    lower_scores(module, shift)
+    expected = before - shift.view(1, 3, 1, 1)
+    torch.testing.assert_close(module(*images), expected, rtol=1e-4, atol=1e-4)
