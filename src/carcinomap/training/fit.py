@@ -161,12 +161,14 @@ def _division(settings: TrainingSettings, network: Network, before: int | None) 
 def _loss(
     data: TrainingData, scheme: ClassScheme, settings: TrainingSettings, view: View
 ) -> SegmentationLoss:
-    sampler = sampler_of(data, scheme, settings, view)
-    in_patches = area_in_patches(data.training, scheme, sampler, view)
-    weights = balanced_weights(in_patches) if settings.class_weights == "balanced" else None
-    shift = None
-    if settings.prior == "tissue":
-        shift = prior_shift(in_patches, area_in_tissue(data.training, scheme))
+    weights = shift = None
+    balanced, as_in_tissue = settings.class_weights == "balanced", settings.prior == "tissue"
+    if balanced or as_in_tissue:
+        sampler = sampler_of(data, scheme, settings, view)
+        in_patches = area_in_patches(data.training, scheme, sampler, view)
+        weights = balanced_weights(in_patches) if balanced else None
+        if as_in_tissue:
+            shift = prior_shift(in_patches, area_in_tissue(data.training, scheme))
     return SegmentationLoss(settings.dice, settings.focal, settings.label_smoothing, weights, shift)
 
 
