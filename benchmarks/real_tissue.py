@@ -41,6 +41,8 @@ ABLATIONS = {
     "no EMA": {"ema": 0.0},
     "no clipping": {"clip": 0.0},
     "no ImageNet weights": {"pretrained": False},
+    "no prior": {"prior": "patches"},
+    "one view": {"architecture": "unet"},
     # About its share of GlaS's area: patches then are as frequent as their class.
     "classes by area": {"background": 0.5},
 }
