@@ -223,6 +223,30 @@ def test_a_folder_that_a_dying_process_had_no_time_to_remove_goes(
     assert contents(tmp_path) == whole
 
 
+def test_all_files_are_on_the_disk_before_they_get_their_names(
+    tmp_path: Path,
+    slide: MemorySlide,
+    whole: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    synced, replace, fsync = set(), os.replace, os.fsync
+
+    def syncing(handle: int) -> None:
+        synced.add(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    def replacing(source: Path, target: Path) -> None:
+        files = [source, *source.rglob("*")]
+        if target.parent == tmp_path:
+            assert [file for file in files if file.stat().st_ino not in synced] == []
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(os, "replace", replacing)
+    segment_slide(slide, FakeRuntime(by_position), model(), tmp_path, SETTINGS)
+    assert contents(tmp_path) == whole
+
+
 def test_a_slide_that_changed_is_noticed(tmp_path: Path) -> None:
     slide = make_slide(tmp_path)
     stopped(tmp_path / "maps", slide)

@@ -143,6 +143,8 @@ class Outputs:
         for suffix in reversed(SUFFIXES):
             _remove(self.path(suffix))
         for suffix in SUFFIXES:
+            for file in inside.path(suffix).rglob("*"):  # of planes, which are folders
+                _sync(file)
             _sync(inside.path(suffix))
         (inside.folder / WHOLE).touch()
         _sync(inside.folder)
