@@ -76,7 +76,7 @@ def done(tasks, board=None, **options):
 def test_results_and_progress(cluster):
     board = Log()
     tasks = [Task(f"slide-{number}", cluster_tasks.square, (number,)) for number in range(20)]
-    tasks.append(Task("long", cluster_tasks.count, (30,)))
+    tasks.append(Task("a name\udcff that is no UTF-8", cluster_tasks.count, (30,)))
     outcomes = done(tasks, board)
     assert [outcome.result for outcome in outcomes] == [n * n for n in range(20)] + [30]
     assert {(outcome.attempts, outcome.error) for outcome in outcomes} == {(1, None)}

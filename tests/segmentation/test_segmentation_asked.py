@@ -7,6 +7,7 @@ import pytest
 
 from carcinomap.errors import InputError
 from carcinomap.segmentation.asked import Asked, SlideList
+from carcinomap.storage import as_path
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def folder(tmp_path):
 
 def test_files_folders_and_patterns(folder):
     found = SlideList.of([folder / "b.svs", str(folder / "*.svs"), folder / "d.svs"])
-    assert [one.name for one in found.slides] == ["b", "a", "b", "c"]
+    assert [one.name for one in found.slides] == ["b", "a", "c"]  # each once
     ((path, error),) = found.missing
     assert path == folder / "d.svs"
     assert "no such slide" in str(error)
@@ -49,7 +50,7 @@ def test_a_table_that_names_two_slides_alike(folder):
 def test_a_list_on_standard_input(folder, monkeypatch):
     odd = folder / "d\udcff.svs"  # a name that is no UTF-8
     odd.touch()
-    listed = f"{folder / 'c.svs'}\n\n  {folder / '[ab].svs'}\n{odd}\n"
+    listed = f"\ufeff{folder / 'c.svs'}\r\n\n  {folder / '[ab].svs'}\n{odd}\n"
     # As a terminal that takes nothing but UTF-8 has it.
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(os.fsencode(listed)), "utf-8"))
     found = SlideList.of("-")
@@ -70,10 +71,17 @@ def test_what_cannot_be_looked_at_does_not_stop_the_others(folder, other_aws):
 
 @pytest.mark.parametrize(
     ("names", "said"),
-    [(["x/a", "y/a"], "two slides"), (["run"], "rename"), (["run-2-of-3"], "rename")],
+    [
+        (["x/a", "y/a"], r"two slides have this name \(.*x/a.svs, .*y/a.svs\)"),
+        (["run"], "rename"),
+        (["run-2-of-3"], "rename"),
+    ],
 )
 def test_names_that_results_cannot_have(tmp_path, names, said):
     slides = SlideList(tuple(Asked(tmp_path / f"{name}.svs") for name in names))
     with pytest.raises(InputError, match=said):
         slides.check_names()
+    unnamed = as_path("https://slides.example/?id=3")
+    with pytest.raises(InputError, match="last part of the address is empty"):
+        SlideList((Asked(unnamed),)).check_names()
     SlideList((Asked(tmp_path / "run-2.svs"), Asked(tmp_path / "rerun.svs"))).check_names()

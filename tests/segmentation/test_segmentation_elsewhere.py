@@ -94,15 +94,36 @@ def test_what_is_there_is_passed_over(bucket, made_slides):
     assert replaced.done[0].record["settings"]["overlap"] == 32
 
 
-def test_a_result_that_was_damaged_there_is_made_anew(bucket, made_slides):
+@pytest.mark.parametrize("damage", ["another", "shorter", "gone"])
+def test_a_result_that_was_damaged_there_is_made_anew(bucket, made_slides, damage):
     slides = find_slides(made_slides)[:1]
     segmented(slides, OUTPUT)
     before = stored(bucket)
-    bucket.put(b"damaged", "maps/slide-01.ome.tif")
-    segmented(slides, OUTPUT, overwrite=True)
+    if damage == "gone":
+        bucket.client.delete_object(Bucket=bucket.name, Key="maps/slide-01.ome.tif")
+    else:
+        length = len(before["slide-01.ome.tif"]) if damage == "another" else 7
+        bucket.put(bytes(length), "maps/slide-01.ome.tif")
+    segmented(slides, OUTPUT, overwrite=damage == "another")
     after = stored(bucket)
+    assert after.keys() == before.keys()
     for name in ("slide-01.ome.tif", "slide-01.json"):
         assert after[name] == before[name]
+
+
+def test_files_of_others_stay(bucket, made_slides):
+    bucket.put(b"precious", "maps/slide-01.geojson")
+    picture = bucket.put(b"the slide", "maps/field.png")
+    slides = [find_slides(made_slides)[0], picture]
+    refused = segmented(slides, OUTPUT)
+    told = [str(error) for _, error in refused.failures]
+    assert "slide-01.geojson: exists and is not part of a finished result" in told[0]
+    assert "its result would take its place" in told[1]
+    assert stored(bucket)["slide-01.geojson"] == b"precious"
+    replaced = segmented(slides, OUTPUT, overwrite=True)
+    assert len(replaced.done) == 1
+    assert stored(bucket)["slide-01.geojson"] != b"precious"
+    assert stored(bucket)["field.png"] == b"the slide"
 
 
 def test_a_slide_elsewhere_is_known_by_what_its_storage_calls_it(bucket, made_slides):
@@ -145,10 +166,19 @@ def test_an_upload_that_fails_leaves_no_record_and_is_made_good(bucket, made_sli
         result = segmented(slides, OUTPUT)
     assert "cannot be reached" in str(result.failures[0][1])
     assert "slide-01.json" not in stored(bucket)
+    assert "slide-01.partial" in stored(bucket)  # whose files these are
     again = segment_slides(slides, FakeRuntime(unwanted, mpp=4.0), model(), OUTPUT, SETTINGS)
     assert [one.skipped for one in again.done] == [True]  # what was mapped was not lost
     assert not on_disk(working_folder(as_path(OUTPUT)))
     assert {"slide-01.json", "slide-01.png"} <= stored(bucket).keys()
+    assert "slide-01.partial" not in stored(bucket)
+
+
+def test_an_upload_of_a_machine_that_died_is_no_work_of_others(bucket, made_slides):
+    for name in ("slide-01.partial", "slide-01.ome.tif"):
+        bucket.put(b"", f"maps/{name}")
+    assert not segmented(find_slides(made_slides)[:1], OUTPUT).failures
+    assert "slide-01.partial" not in stored(bucket)
 
 
 def test_storage_that_is_not_there(other_aws, made_slides):

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from segmentation_fakes import FakeRuntime, by_position, model
 
-from carcinomap.segmentation import SegmentationSettings, segment_slides
+from carcinomap.errors import CarcinomapError
+from carcinomap.segmentation import SegmentationSettings, segment_slide, segment_slides
 from carcinomap.segmentation.asked import Asked, SlideList
 from carcinomap.segmentation.many_slides import _segment_all
 from carcinomap.segmentation.models import CannotBeginError, Opened
@@ -124,6 +125,41 @@ def test_the_same_again_does_what_is_missing_and_forgets_nothing(slides, tmp_pat
     assert after[0]["quickhash"] == before[0]["quickhash"]
 
 
+def test_a_run_that_is_stopped_forgets_no_failure(slides, tmp_path, monkeypatch):
+    output = tmp_path / "maps"
+    segmented(slides, output)
+    before = json.loads((output / "run.json").read_text())["slides"][2]
+    told = failures(output / "failures.csv")
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("carcinomap.segmentation.tasks.segment_slide", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            segmented(slides, output)
+    assert failures(output / "failures.csv") == told
+    table = (output / "summary.csv").read_text()
+    assert "'=broken" in table
+    assert ",failed," in table
+    after = json.loads((output / "run.json").read_text())["slides"][2]
+    assert after == {**before, "status": "not done"}
+    segmented(slides[:1], output)
+    assert not (output / "failures.csv").exists()  # nobody asks for that slide any more
+
+
+def test_a_slide_that_another_process_maps_meanwhile_did_not_fail(slides, tmp_path, monkeypatch):
+    def busy(slide, runtime, models, folder, *rest):
+        segment_slide(slide, runtime, models, folder, *rest)  # as another process does
+        raise CarcinomapError("being written by process 7")
+
+    monkeypatch.setattr("carcinomap.segmentation.tasks.segment_slide", busy)
+    segmented(slides[:1], tmp_path)
+    assert not (tmp_path / "failures.csv").exists()
+    assert ",failed," not in (tmp_path / "summary.csv").read_text()
+    assert json.loads((tmp_path / "run.json").read_text())["counts"] == {"was there": 1}
+
+
 def test_parts_of_the_work_share_a_folder(slides, tmp_path):
     output = tmp_path / "maps"
     for number in (1, 2):
@@ -169,6 +205,7 @@ def test_what_stops_every_slide_is_told_once(slides, tmp_path):
     with pytest.raises(CannotBeginError, match="no such device"):
         segmented(slides, tmp_path / "maps", executor=executor)
     assert executor.opened == 1
+    assert not (tmp_path / "maps").exists()  # nor is a record there written over
 
 
 def test_ctrl_c_leaves_a_record(slides, tmp_path, monkeypatch):

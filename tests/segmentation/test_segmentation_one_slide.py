@@ -77,6 +77,7 @@ def test_the_whole_result(tmp_path: Path, slide: MemorySlide) -> None:
     assert list(record) == (
         [
             "slide",
+            "content",
             "model",
             "mpp",
             "size",
@@ -85,8 +86,14 @@ def test_the_whole_result(tmp_path: Path, slide: MemorySlide) -> None:
             "classes",
             "settings",
             "version",
+            "files",
         ]
     )
+    assert record["content"] == {"bytes": None, "quickhash": None}  # a slide that is no file
+    assert record["files"] == {
+        suffix: (tmp_path / f"a{suffix}").stat().st_size
+        for suffix in (".ome.tif", ".geojson", ".png")
+    }
     assert (record["slide"], record["mpp"], record["size"]) == ("a.svs", 1.0, [900, 600])
     assert record["tissue_mm2"] == pytest.approx(tissue.sum() / 1e6)
     for index, name in enumerate(CLASSES.names):
@@ -172,9 +179,70 @@ def test_files_of_somebody_else_are_not_overwritten(tmp_path: Path, slide: Memor
 def test_what_a_killed_run_left_behind_is_replaced(tmp_path: Path, slide: MemorySlide) -> None:
     (tmp_path / "a.partial").mkdir()
     (tmp_path / "a.partial" / "cells").write_bytes(b"half")
-    (tmp_path / "a.ome.tif").write_bytes(b"published, but not yet vouched for")
+    (tmp_path / "a.ome.tif").write_bytes(b"of somebody else, since there was nothing to publish")
+    with pytest.raises(InputError, match=r"a\.ome\.tif: exists and is not part"):
+        segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
+    (tmp_path / "a.partial").mkdir(exist_ok=True)
+    (tmp_path / "a.partial" / "publishing").touch()
     segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
     assert names(tmp_path) == FILES
+
+
+def test_no_slide_is_replaced_by_its_own_overview(tmp_path: Path) -> None:
+    (tmp_path / "maps").mkdir()
+    place = tmp_path / "maps" / "a.png"
+    place.write_bytes(b"the slide")
+    (tmp_path / "a.png").symlink_to(place)
+    for path in (place, tmp_path / "a.png"):
+        slide = MemorySlide(painted(lesions()), mpp=1.0, name=str(path))
+        with pytest.raises(InputError, match="its result would take its place"):
+            segment_slide(
+                slide, FakeRuntime(by_colour), model(), tmp_path / "maps", SETTINGS, overwrite=True
+            )
+    assert place.read_bytes() == b"the slide"
+
+
+@pytest.mark.parametrize("suffix", [".ome.tif", ".geojson", ".png"])
+@pytest.mark.parametrize("left", [None, b""])
+def test_a_result_that_is_not_whole_is_made_again(
+    tmp_path: Path, slide: MemorySlide, suffix: str, left: bytes | None
+) -> None:
+    segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
+    before = contents(tmp_path)
+    (tmp_path / f"a{suffix}").unlink()
+    if left is not None:
+        (tmp_path / f"a{suffix}").write_bytes(left)
+    again = segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
+    assert not again.skipped
+    assert contents(tmp_path) == before
+    assert segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS).skipped
+
+
+def test_another_slide_of_the_same_name_and_size_is_noticed(tmp_path: Path) -> None:
+    for folder, content in (("first", b"one"), ("copy", b"one"), ("second", b"another")):
+        path = tmp_path / folder / "a.svs"
+        path.parent.mkdir()
+        path.write_bytes(content)
+    output = tmp_path / "maps"
+
+    def segmented(folder: str) -> bool:
+        slide = MemorySlide(painted(lesions()), 1.0, name=str(tmp_path / folder / "a.svs"))
+        return segment_slide(slide, FakeRuntime(by_colour), model(), output, SETTINGS).skipped
+
+    assert not segmented("first")
+    assert segmented("copy")
+    before = contents(output)
+    with pytest.raises(InputError, match="differs in its slide's content"):
+        segmented("second")
+    assert contents(output) == before
+
+
+def test_a_record_of_an_earlier_version_is_a_record(tmp_path: Path, slide: MemorySlide) -> None:
+    segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
+    record = json.loads((tmp_path / "a.json").read_text())
+    del record["content"], record["files"]
+    (tmp_path / "a.json").write_text(json.dumps(record))
+    assert segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS).skipped
 
 
 def interrupted(*_: Any) -> Any:

@@ -29,6 +29,31 @@ def test_images_count_where_there_are_no_whole_slides(tmp_path):
     assert found(tmp_path / "slides", *images, "deep/a.svs") == ["deep/a.svs"]
 
 
+def test_links_are_followed_and_lead_in_no_circle(tmp_path):
+    slides = tmp_path / "slides"
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "b.svs").touch()
+    (slides / "deep").mkdir(parents=True)
+    (slides / "linked").symlink_to(tmp_path / "disk")
+    (slides / "deep" / "up").symlink_to(slides)
+    (slides / "gone.svs").symlink_to(tmp_path / "nowhere.svs")  # to be told of, not lost
+    assert found(slides, "a.svs") == ["a.svs", "gone.svs", "linked/b.svs"]
+
+
+def test_a_pattern_has_brackets_in_it_as_they_are_and_no_maps(tmp_path):
+    found(summarised(tmp_path / "batch[12]"), "a.tif", "a.ome.tif", "a.png")
+    found(tmp_path / "batch1", "b.tif")
+    assert find_slides(tmp_path / "batch[12]" / "*.tif") == [tmp_path / "batch[12]" / "a.tif"]
+
+
+def test_a_file_that_cannot_be_read_is_no_summary(tmp_path, monkeypatch):
+    def denied(path, most):
+        raise PermissionError(path)
+
+    monkeypatch.setattr("carcinomap.slide.finding.read_small", denied)
+    assert found(tmp_path, "a.png", "a.json") == ["a.png"]
+
+
 def test_label_images_do_not_count(tmp_path):
     names = ["a.svs", "a.tif", "b.tif", "b_mask.tif", "c.ndpi", "c.ome.tif", "d_Label.TIFF"]
     assert found(tmp_path, *names) == ["a.svs", "b.tif", "c.ndpi"]

@@ -108,7 +108,11 @@ def test_a_task_may_succeed_when_it_is_begun_again(board, tmp_path):
 
 @pytest.mark.parametrize(
     ("function", "argument", "said"),
-    [(work_tasks.leave, 7, "exit code 7"), (work_tasks.die, signal.SIGSEGV, "SIGSEGV")],
+    [
+        (work_tasks.leave, 7, "exit code 7"),
+        (work_tasks.leave, 255, "exit code 255"),
+        (work_tasks.die, signal.SIGSEGV, "SIGSEGV"),
+    ],
 )
 def test_how_a_process_ended_is_told(board, tmp_path, function, argument, said):
     arguments = (argument,) if function is work_tasks.leave else (argument, tmp_path / "log")

@@ -103,7 +103,8 @@ class Dispatch:
         return None if task is None else SentJob(index, task)
 
     def _sent(self, job: SentJob, pickled: bytes) -> Any:
-        options = {"name": job.task.name, **self._machines.options(job)}
+        name = job.task.name.encode(errors="replace").decode()  # that of a file need not be UTF-8
+        options = {"name": name, **self._machines.options(job)}
         if job.alone:  # processes are not shared by tasks whose environments differ
             options["runtime_env"] = {"env_vars": {"CARCINOMAP_TASK": str(job.index)}}
         files = [os.path.abspath(file) for file in job.task.files]

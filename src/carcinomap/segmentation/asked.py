@@ -1,9 +1,9 @@
 """Which slides a user means: files, folders, patterns, a table, a list on standard input."""
 
+import codecs
 import os
 import re
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +78,7 @@ class SlideList:
                 missing.append((path, error))
         if mpp is not None:
             found = [Asked(one.path, mpp) for one in found]
-        return cls(tuple(found), tuple(missing))
+        return cls(tuple(dict.fromkeys(found)), tuple(missing))
 
     def part(self, shard: Shard | None) -> "SlideList":
         """Return every Nth slide; what is wrong with others is told in every part."""
@@ -90,14 +90,19 @@ class SlideList:
         Raises:
             InputError: Two slides have one name, or a slide has one that is taken.
         """
-        names = Counter(one.name for one in self.slides)
-        twice = [name for name, count in names.items() if count > 1]
-        if twice:
-            raise InputError(
-                f"{twice[0]}: two slides have this name, and results are named after the slide; "
-                "segment them into different folders"
-            )
+        paths: dict[str, AnyPath] = {}
         for one in self.slides:
+            if not one.name:
+                raise InputError(
+                    f"{one.path}: the last part of the address is empty, and results are named "
+                    "after it; fetch the slide, and name the file"
+                )
+            if one.name in paths:
+                raise InputError(
+                    f"{one.name}: two slides have this name ({paths[one.name]}, {one.path}), and "
+                    "results are named after the slide; segment them into different folders"
+                )
+            paths[one.name] = one.path
             if TAKEN.fullmatch(one.name):
                 raise InputError(
                     f"{one.path}: {one.name}.json is the record of the whole run, and would be "
@@ -108,7 +113,8 @@ class SlideList:
 def _listed(slides: Sequence[str | AnyPath]) -> Iterator[str | AnyPath]:
     for one in slides:
         if str(one) == STANDARD_INPUT:
-            text = os.fsdecode(sys.stdin.buffer.read(LONGEST_LIST))  # in no encoding but the disk's
+            content = sys.stdin.buffer.read(LONGEST_LIST).removeprefix(codecs.BOM_UTF8)
+            text = os.fsdecode(content)  # in no encoding but the disk's
             yield from filter(None, map(str.strip, text.splitlines()))
         else:
             yield one

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from carcinomap.errors import InputError
+from carcinomap.errors import CarcinomapError
 from carcinomap.segmentation.asked import Missing, SlideList
 from carcinomap.segmentation.dry_run import Estimate, estimate
 from carcinomap.segmentation.job import Job
@@ -60,6 +60,6 @@ def estimate_slides(
                 regions = None if roi is None else read_interest(Path(roi), slide)
                 job = Job(slide, runtime, settings, regions, stain)
                 estimates.append(estimate(job, *plan_of(job), infer))
-        except InputError as error:
+        except (CarcinomapError, OSError) as error:
             failures.append((asked.path, error))
     return Estimates(tuple(estimates), tuple(failures))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.interest import fingerprint
 from carcinomap.segmentation.settings import SPEED_ONLY
+from carcinomap.slide import Slide
 from carcinomap.storage import stamp
 from carcinomap.version import __version__
 
@@ -24,6 +25,7 @@ def identity_of(job: Job, models: "Sequence[Model]") -> dict[str, Any]:
     """
     return {
         "slide": job.slide.path.name,
+        "content": _content(job.slide),
         "model": described(models),
         "mpp": job.mpp,
         "size": list(job.size),
@@ -34,21 +36,24 @@ def identity_of(job: Job, models: "Sequence[Model]") -> dict[str, Any]:
 
 def working_identity(job: Job, identity: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an unfinished result must be of besides, for its bytes to come out the same."""
-    size: int | None = None
     changed: int | str | None = None
     with suppress(OSError):  # it may be gone by now
-        size, changed = stamp(job.slide.path)
+        _, changed = stamp(job.slide.path)
     return {
-        **identity,
+        **{key: value for key, value in identity.items() if key != "content"},
         "slide's mpp": job.slide.mpp,
-        "slide's file": {
-            "bytes": size,
-            "changed": changed,
-            "quickhash": job.slide.properties.get("openslide.quickhash-1"),
-        },
+        "slide's file": {**identity["content"], "changed": changed},
         "runtime": type(job.runtime).__name__,
         "version": __version__,
     }
+
+
+def _content(slide: Slide) -> dict[str, Any]:
+    """Return what two slides of one name differ by, and copies of one slide do not."""
+    size: int | None = None
+    with suppress(OSError):
+        size, _ = stamp(slide.path)
+    return {"bytes": size, "quickhash": slide.properties.get("openslide.quickhash-1")}
 
 
 def described(models: "Sequence[Model]") -> dict[str, Any]:

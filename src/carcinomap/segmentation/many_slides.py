@@ -143,10 +143,12 @@ def _segment_all(
     wanted = asked.part(shard)
     ledger = Ledger(wanted)
     tasks = [Task(one.name, map_asked, (one, order), order.files(one)) for one in wanted.slides]
+    able, notes = True, tuple[str, ...]()
     try:
         with closing(run_tasks(tasks, backend, "mapping")) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome.error, CannotBeginError):
+                    able = False
                     raise outcome.error
                 ledger.add(outcome)
     finally:  # after Ctrl-C as well: what is finished can be looked at
@@ -161,5 +163,6 @@ def _segment_all(
         # Templates take longer to import than most commands need to start.
         from carcinomap.segmentation.folder.sum_up import sum_up  # noqa: PLC0415
 
-        notes = sum_up(order.output, run, shard.suffix if shard else "", order.overwrite)
+        if able:
+            notes = sum_up(order.output, run, shard.suffix if shard else "", order.overwrite)
     return Segmentations(ledger.done(order.output), ledger.failures, notes, ledger.bare)

@@ -11,7 +11,14 @@ from carcinomap.segmentation.identity import identity_of, working_identity
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.map_slide import map_slide
 from carcinomap.segmentation.mapping.normalising import target_of
-from carcinomap.segmentation.results.outputs import MAP, OVERVIEW, POLYGONS, RECORD, Outputs
+from carcinomap.segmentation.results.outputs import (
+    MAP,
+    OVERVIEW,
+    POLYGONS,
+    RECORD,
+    Outputs,
+    check_spares,
+)
 from carcinomap.segmentation.results.whole import write_results
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide import Slide
@@ -85,7 +92,7 @@ def segment_slide(
 
     Raises:
         InputError: The slide is too coarse for the model, cannot be read, or there is a result,
-            finished or not, of another slide, model or settings.
+            finished or not, of another slide, model or settings, or the slide is in its way.
         CarcinomapError: The disk is full, another process is at it, or the network fails.
     """
     models = model if isinstance(model, Sequence) else [model]
@@ -93,6 +100,7 @@ def segment_slide(
     job = Job(slide, runtime, settings, regions, target_of(models, settings))
     identity = identity_of(job, models)
     outputs = Outputs(Path(output), slide.name)
+    check_spares(slide.path, outputs.folder)
 
     def there_already() -> Segmentation | None:
         if overwrite or not outputs.finished(identity):

@@ -8,7 +8,7 @@ from carcinomap.segmentation.mapping.interest import read_interest
 from carcinomap.segmentation.models import Executor
 from carcinomap.segmentation.one_slide import segment_slide
 from carcinomap.segmentation.results.elsewhere import delivered
-from carcinomap.segmentation.results.outputs import Outputs
+from carcinomap.segmentation.results.outputs import Outputs, check_spares
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide import open_slide, quickhash
 from carcinomap.storage import AnyPath, is_remote, stamp
@@ -65,7 +65,8 @@ def map_asked(asked: Asked, order: Order) -> Mapped:
         CarcinomapError: See ``segment_slide``.
     """
     runtime, models = order.executor.open()
-    with delivered(order.output, asked.name) as folder:
+    check_spares(asked.path, order.output)
+    with delivered(order.output, asked.name, order.overwrite) as folder:
         resumed = Outputs(folder, asked.name).partial.exists()
         with open_slide(asked.path, asked.mpp) as slide:
             # Asked before the work, which no failure of the storage is to spoil when it is done.

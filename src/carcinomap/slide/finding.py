@@ -73,14 +73,18 @@ def find_slides(path: str | os.PathLike[str] | AnyPath) -> list[AnyPath]:
 
 def _matching(pattern: AnyPath) -> list[AnyPath]:
     if isinstance(pattern, Path):
-        return [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]
-    return matching_files(pattern)
+        signs = str(pattern).replace("[", "[[]")  # a bracket is a bracket
+        found: list[AnyPath] = list(map(Path, sorted(glob.glob(signs, recursive=True))))
+    else:
+        found = matching_files(pattern)
+    return [file for file in found if not is_own_output(file)]
 
 
 def visible_files(folder: AnyPath) -> list[AnyPath]:
     """Return every file below a folder, in a stable order.
 
-    Not those that are hidden, in an unfinished result, or part of an image that is a folder.
+    Not those that are hidden, in an unfinished result, or part of an image that is a folder. Links
+    to folders are followed, into each folder once; a link to what is not there is in the list.
 
     Raises:
         CarcinomapError: The folder is elsewhere and its storage cannot be asked.
@@ -89,11 +93,16 @@ def visible_files(folder: AnyPath) -> list[AnyPath]:
         below = len(folder.parts)
         return [file for file in list_files(folder) if _is_visible(file.parts[below:])]
     found: list[Path] = []
-    for inside, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    entered = set()
+    for inside, folders, files in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(inside)) in entered:  # links can lead in a circle
+            folders.clear()
+            continue
+        entered.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         folders[:] = [name for name in folders if not name.endswith(CLOSED_FOLDERS)]
         found += [Path(inside, name) for name in files if not name.startswith(".")]
-    return list[AnyPath](sorted(file for file in found if file.is_file()))
+    return list[AnyPath](sorted(file for file in found if file.is_file() or file.is_symlink()))
 
 
 def _is_visible(parts: Sequence[str]) -> bool:
@@ -129,9 +138,8 @@ def is_own_output(file: AnyPath) -> bool:
 
 
 def _is_summary(file: AnyPath) -> bool:
-    content = read_small(file, LARGEST_SUMMARY)
     try:
-        summary = json.loads(content or b"")
-    except (ValueError, RecursionError):
+        summary = json.loads(read_small(file, LARGEST_SUMMARY) or b"")
+    except (ValueError, RecursionError, OSError):
         return False
     return isinstance(summary, dict) and summary.keys() >= SUMMARY_KEYS

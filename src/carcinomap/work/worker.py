@@ -132,8 +132,8 @@ class Worker:
 def how_it_ended(code: int) -> str:
     """Return what became of a process with this exit code, for people."""
     number = -code if code < 0 else code - 128
-    if code in (0, *range(1, 128)):
+    if number not in set(signal.Signals):
         return f"its process ended with exit code {code}"
-    name = signal.Signals(number).name if number in set(signal.Signals) else "unknown"
+    name = signal.Signals(number).name
     why = ", most likely because the memory ran out" if number == signal.SIGKILL else ""
     return f"its process was killed by signal {number} ({name}){why}"

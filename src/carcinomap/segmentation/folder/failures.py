@@ -19,12 +19,16 @@ START = ",".join(COLUMNS).encode()
 def write_failures(runs: Sequence[SlideRun], path: Path) -> None:
     """Write a row for each slide that failed; where none did, there is no table.
 
+    Of slides that the run did not come to, the rows that are there stay.
+
     Args:
         runs: All slides of the run.
         path: The file.
     """
+    not_done = {inert(one.name) for one in runs if one.status == "not done"}
+    kept = [row for row in read_rows(path) if row.get("name") in not_done]
     failed = [one for one in runs if one.status == "failed"]
-    if not failed:
+    if not failed and not kept:
         path.unlink(missing_ok=True)
         return
     # A name of a file need not be UTF-8, so that it cannot always be written as it is.
@@ -38,6 +42,7 @@ def write_failures(runs: Sequence[SlideRun], path: Path) -> None:
             reason = " ".join((one.reason or "").split())
             row = (one.slide, one.name, reason, one.attempts, one.seconds, one.host)
             table.writerow([inert(value) if isinstance(value, str) else value for value in row])
+        table.writerows([row.get(column) for column in COLUMNS] for row in kept)
 
 
 def open_failures(folder: Path) -> Mapping[str, str]:
@@ -53,12 +58,13 @@ def open_failures(folder: Path) -> Mapping[str, str]:
             continue
         for row in read_rows(path):
             name = plain(row.get("name") or "")
-            if name and not _newer(folder / f"{name}{RECORD}", written):
+            if name and not newer(folder / f"{name}{RECORD}", written):
                 problems[name] = row.get("reason") or ""
     return problems
 
 
-def _newer(record: Path, than: float) -> bool:
+def newer(record: Path, than: float) -> bool:
+    """Say whether a file is there and was written after a time, in seconds of POSIX time."""
     try:
         return record.stat().st_mtime > than
     except (OSError, ValueError):

@@ -24,7 +24,7 @@ START = b'{\n  "carcinomap": '
 LARGEST = 64_000_000  # bytes
 
 KEPT = ("seconds", "attempts", "host", "quickhash", "version", "resumed")
-"""What a later run keeps of a slide whose map it found there."""
+"""What a later run keeps of a slide that it did not map."""
 
 # What can change a pixel of a map.
 PACKAGES = (
@@ -86,7 +86,7 @@ class Run:
 def write_manifest(run: Run, path: Path) -> None:
     """Write the record of a run that ends now.
 
-    What an earlier record says of maps that this run found there already is kept.
+    What an earlier record says of slides that this run found mapped, or did not come to, is kept.
     """
     before = _earlier(path, run.model)
     slides = [_with_earlier(one, before.get(one.name)) for one in run.slides]
@@ -112,7 +112,7 @@ def write_manifest(run: Run, path: Path) -> None:
 
 
 def _with_earlier(one: SlideRun, before: Mapping[str, Any] | None) -> SlideRun:
-    if one.status != "was there" or before is None:
+    if one.status not in ("was there", "not done") or before is None:
         return one
     kept = {key: before.get(key) for key in KEPT}
     return replace(one, **kept)  # type: ignore[arg-type]

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from carcinomap.errors import CarcinomapError
 from carcinomap.segmentation.folder import failures, gallery, manifest, summary
-from carcinomap.segmentation.folder.manifest import Run
+from carcinomap.segmentation.folder.failures import newer
+from carcinomap.segmentation.folder.manifest import Run, SlideRun
 from carcinomap.segmentation.results.elsewhere import mirrored
 from carcinomap.segmentation.results.outputs import RECORD
 from carcinomap.storage import AnyPath, is_remote
@@ -45,6 +48,7 @@ def _write_all(
     folder: Path, run: Run, part: str, overwrite: bool, with_page: bool
 ) -> tuple[str, ...]:
     notes: list[str] = []
+    run = replace(run, slides=[_as_it_is(one, folder, run.begun) for one in run.slides])
 
     def put(name: str, start: bytes, write: Callable[[Path], None]) -> None:
         path = folder / name
@@ -74,6 +78,13 @@ def _write_all(
         if len(notes) > said or _changes(folder) == seen:
             break
     return tuple(notes)
+
+
+def _as_it_is(one: SlideRun, folder: Path, begun: datetime) -> SlideRun:
+    """Return what became of a slide, which failed here when another process was mapping it."""
+    if one.status == "failed" and newer(folder / f"{one.name}{RECORD}", begun.timestamp()):
+        return replace(one, status="was there", reason=None)
+    return one
 
 
 def _changes(folder: Path) -> dict[str, int]:

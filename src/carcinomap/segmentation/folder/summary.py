@@ -103,8 +103,7 @@ def summarise(folder: Path, runs: Sequence[SlideRun]) -> FolderSummary:
     """Look through a folder of maps.
 
     Times, and uncertainties of maps that have not changed, are kept from the folder's last table.
-    Slides that failed in other parts of the work, or in the run before, are those of its tables
-    of failures.
+    Slides that failed in other parts of the work are those of its tables of failures.
 
     Args:
         folder: The maps.
@@ -112,7 +111,8 @@ def summarise(folder: Path, runs: Sequence[SlideRun]) -> FolderSummary:
     """
     problems = dict(open_failures(folder))
     for one in runs:
-        problems.pop(one.name, None)
+        if one.status != "not done":
+            problems.pop(one.name, None)
         if one.status == "failed":
             problems[one.name] = " ".join((one.reason or "").split())
     # Of a map that was finished in two runs, no time is known.

@@ -5,28 +5,35 @@ to where they are wanted one by one, the record, which vouches for them, last.
 """
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
-from carcinomap.segmentation.results.outputs import RECORD, SUFFIXES, Outputs
+from carcinomap.errors import InputError
+from carcinomap.segmentation.results.outputs import RECORD, SUFFIXES, Outputs, is_whole
 from carcinomap.storage import (
     AnyPath,
     cache_folder,
     is_remote,
+    kind_of,
     list_files,
     modified,
     read_small,
     remove,
+    stamp,
     upload,
 )
 
 AT_ONCE = 16
 """Small files that are fetched at once."""
+
+BRINGING = ".partial"
+"""Ends the name of an empty file that is there while a result is brought."""
 
 LARGEST = 64_000_000
 """Bytes of a record or a table; others are no concern of ours."""
@@ -40,17 +47,20 @@ def working_folder(output: AnyPath) -> Path:
 
 
 @contextmanager
-def delivered(output: AnyPath, name: str) -> Iterator[Path]:
+def delivered(output: AnyPath, name: str, overwrite: bool = False) -> Iterator[Path]:
     """Give a folder to make a result in, and bring what is new in it to where it is wanted.
 
-    A record that is there already is in the folder, too. After the block, only unfinished work is
-    left on this machine, and a result that could not be brought; it is when it is asked for again.
+    The record of a whole result that is there already is in the folder, too. After the block, only
+    unfinished work is left on this machine, and a result that could not be brought; it is when it
+    is asked for again.
 
     Args:
         output: Where results are wanted.
         name: The slide's.
+        overwrite: Replace files of these names that are no result of ours.
 
     Raises:
+        InputError: There are files of these names that are no result of ours.
         CarcinomapError: The storage cannot be reached.
     """
     folder = working_folder(output)
@@ -60,7 +70,9 @@ def delivered(output: AnyPath, name: str) -> Iterator[Path]:
     here, there = Outputs(folder, name), output / f"{name}{RECORD}"
     record, fetched = here.path(RECORD), None
     known = read_small(there, LARGEST)
-    if known is not None:
+    if known is None and not overwrite and not record.exists():
+        _refuse_strangers(output, name)
+    if known is not None and _is_whole(known, output, name):
         folder.mkdir(parents=True, exist_ok=True)
         record.write_bytes(known)
         fetched = _file_number(record)
@@ -76,6 +88,32 @@ def delivered(output: AnyPath, name: str) -> Iterator[Path]:
     finally:
         if not new:
             _clear(here)
+
+
+def _refuse_strangers(output: AnyPath, name: str) -> None:
+    """Refuse to replace files without a record, unless a process died while it brought them."""
+    places = [output / f"{name}{suffix}" for suffix in SUFFIXES]
+    strangers = [place for place in places if kind_of(place)]
+    if strangers and not kind_of(output / f"{name}{BRINGING}"):
+        raise InputError(
+            f"{strangers[0]}: exists and is not part of a finished result; "
+            "choose another folder, or replace it with --overwrite"
+        )
+
+
+def _is_whole(record: bytes, output: AnyPath, name: str) -> bool:
+    """Say whether all files of a result are there; where it is no record of ours, that is told."""
+    try:
+        expected = dict(json.loads(record).get("files", {}))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return True
+    sizes = {}
+    for suffix in SUFFIXES:
+        place = output / f"{name}{suffix}"
+        if suffix in expected and kind_of(place) == "file":
+            size, _ = stamp(place)
+            sizes[suffix] = expected[suffix] if size is None else size
+    return is_whole(expected, sizes)
 
 
 def _file_number(path: Path) -> tuple[int, int]:
@@ -128,12 +166,16 @@ def _fetched(output: AnyPath, folder: Path) -> dict[str, int]:
 
 def _send(here: Outputs, output: AnyPath) -> None:
     """Upload the files of a result, of images in many files all of these, the record last."""
+    mark = output / f"{here.name}{BRINGING}"
+    with NamedTemporaryFile() as empty:
+        upload(Path(empty.name), mark)
     for suffix in SUFFIXES:
         path = here.path(suffix)
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in files:
             if file.is_file():
                 upload(file, output / file.relative_to(here.folder).as_posix())
+    remove(mark)
 
 
 def _clear(here: Outputs) -> None:

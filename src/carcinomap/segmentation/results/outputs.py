@@ -13,6 +13,7 @@ from typing import Any
 from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.segmentation.unfinished.lock import LOCK, locked
 from carcinomap.segmentation.unfinished.spool import Spool
+from carcinomap.storage import AnyPath
 
 MAP, POLYGONS, OVERVIEW, RECORD = ".ome.tif", ".geojson", ".png", ".json"
 PROBABILITIES, UNCERTAINTY = ".probabilities.ome.zarr", ".uncertainty.ome.zarr"
@@ -22,6 +23,9 @@ SUFFIXES = (MAP, PROBABILITIES, UNCERTAINTY, POLYGONS, OVERVIEW, RECORD)
 
 JOURNAL = "journal"
 """The file in a partial folder with what is finished; without it, nothing is."""
+
+PUBLISHING = "publishing"
+"""Marks a partial folder of which the result is taking the place of what stood there."""
 
 WHOLE = "whole"
 """Marks a partial folder of which all files are whole, and those missing have been moved."""
@@ -54,8 +58,8 @@ class Outputs:
     def finished(self, identity: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the record of a finished result, or None where nothing stands in the way.
 
-        A record without its map vouches for nothing, unless it came here alone: from a result that
-        is elsewhere.
+        A record vouches for nothing if a file is missing or is not as long as it was; but one that
+        came here alone, from a result that is elsewhere, does.
 
         Raises:
             InputError: There is a result of another slide, model or settings, or files of these
@@ -65,8 +69,8 @@ class Outputs:
         if not record_path.exists():
             others = [self.path(suffix) for suffix in SUFFIXES if suffix != RECORD]
             strangers = [path for path in others if path.exists()]
-            # With the partial folder beside them they are ours, of a run that was killed.
-            if strangers and not self.partial.exists():
+            # They are ours where a run was killed while it gave files their names.
+            if strangers and not (self.partial / PUBLISHING).exists():
                 raise InputError(
                     f"{strangers[0]}: exists and is not part of a finished result; "
                     "choose another folder, or replace it with --overwrite"
@@ -75,7 +79,11 @@ class Outputs:
         try:
             record = json.loads(record_path.read_text(encoding="utf-8"))
             differing = [key for key in IDENTITY if record[key] != identity[key]]
-        except (ValueError, KeyError, TypeError) as error:
+            # Earlier versions did not write down these two.
+            if record.get("content", identity["content"]) != identity["content"]:
+                differing.append("slide's content")
+            expected = dict(record.get("files", {}))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{record_path}: not a record of a segmentation; "
                 "choose another folder, or replace it with --overwrite"
@@ -86,7 +94,13 @@ class Outputs:
                 "choose another folder, or replace it with --overwrite"
             )
         there = [suffix for suffix in SUFFIXES if self.path(suffix).exists()]
-        return None if MAP not in there and there != [RECORD] else dict(record)
+        whole = MAP in there and is_whole(expected, self.sizes())
+        return dict(record) if whole or there == [RECORD] else None
+
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of the files that are there; not of folders, and not of the record."""
+        files = [suffix for suffix in SUFFIXES if suffix != RECORD and self.path(suffix).is_file()]
+        return {suffix: self.path(suffix).stat().st_size for suffix in files}
 
     @contextmanager
     def working(self) -> Iterator["Outputs"]:
@@ -140,6 +154,7 @@ class Outputs:
 
     def publish(self, inside: "Outputs") -> None:
         """Move the files to their final names; the record, which vouches for them, comes last."""
+        (inside.folder / PUBLISHING).touch()
         for suffix in reversed(SUFFIXES):
             _remove(self.path(suffix))
         for suffix in SUFFIXES:
@@ -154,6 +169,35 @@ class Outputs:
         for suffix in SUFFIXES:
             if inside.path(suffix).exists():
                 os.replace(inside.path(suffix), self.path(suffix))
+
+
+def is_whole(expected: Mapping[str, Any], sizes: Mapping[str, int]) -> bool:
+    """Say whether all files of a result are there, and as long as its record says.
+
+    Args:
+        expected: Bytes by suffix, in the record; others than ours are passed over.
+        sizes: The same, as it is.
+    """
+    return all(sizes.get(suffix) == expected[suffix] for suffix in SUFFIXES if suffix in expected)
+
+
+def check_spares(slide: AnyPath, output: AnyPath) -> None:
+    """Check that no file of a slide's result has the place of the slide itself.
+
+    Raises:
+        InputError: One has.
+    """
+    for suffix in SUFFIXES:
+        place = output / f"{slide.stem}{suffix}"
+        same = place == slide or (
+            isinstance(place, Path)
+            and isinstance(slide, Path)
+            and place.exists()
+            and slide.exists()
+            and place.samefile(slide)
+        )
+        if same:
+            raise InputError(f"{slide}: its result would take its place; choose another folder")
 
 
 def _sync(path: Path) -> None:

@@ -50,7 +50,8 @@ def write_results(job: Job, spool: Spool, inside: Outputs, identity: Mapping[str
             Planes.open(inside.path(suffix)).finish()
     regions = _write_outlines(job, spool, inside)
     _draw(job, areas, inside)
-    write_json(inside.path(RECORD), _record(identity, areas, regions))
+    record = {**_record(identity, areas, regions), "files": inside.sizes()}
+    write_json(inside.path(RECORD), record)
 
 
 def _count(spool: Spool) -> NDArray[np.int64]:
@@ -90,7 +91,7 @@ def _record(
     """Return what ``NAME.json`` says."""
     tissue = sum(areas.values())
     return {
-        **{key: identity[key] for key in ("slide", "model", "mpp", "size", "roi")},
+        **{key: identity[key] for key in ("slide", "content", "model", "mpp", "size", "roi")},
         "tissue_mm2": round(tissue, 6),
         "classes": {
             name: {
