@@ -66,9 +66,14 @@ def test_same_run_same_bytes(cohort, tmp_path):
     assert one == other
 
 
-@pytest.mark.parametrize("precision", ["bf16", "16"])
-def test_half_precision_trains_weights_of_full(cohort, tmp_path, precision):
-    settings = TrainingSettings(**SMALL, steps=2, validate_every=1, precision=precision)
+def test_what_only_gpus_compute_with_is_refused_on_a_cpu(cohort, tmp_path):
+    settings = TrainingSettings(**SMALL, steps=2, precision="16", device="cpu")
+    with pytest.raises(InputError, match="--precision 16: this is for GPUs"):
+        train(cohort, tmp_path, settings)
+
+
+def test_half_precision_trains_weights_of_full(cohort, tmp_path):
+    settings = TrainingSettings(**SMALL, steps=2, validate_every=1, precision="bf16")
     half = weights(train(cohort, tmp_path / "half", settings).model)
     settings = settings.model_copy(update={"precision": "32"})
     full = weights(train(cohort, tmp_path / "full", settings).model)

@@ -209,7 +209,7 @@ def test_two_processes_learn_from_the_patches_of_one(
         "    return loss\n"
         "SegmentationTask.training_step = watched\n"
         f"settings = TrainingSettings(**{SETTINGS!r}, steps=3, validate_every=3, device='cpu',\n"
-        "    devices=int(devices))\n"
+        "    minutes=60, devices=int(devices))\n"
         "if __name__ == '__main__':\n"
         "    result = train(read_cohort(slides), output, settings)\n"
         "    import os\n"

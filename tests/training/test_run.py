@@ -17,8 +17,8 @@ CLASSES = ClassScheme.default()
 
 def begun(folder, **settings):
     run = Run(folder / "run")
-    run.check(TrainingSettings(**settings), CLASSES, resume=False, overwrite=False)
-    run.begin(TrainingSettings(**settings), CLASSES, resume=False, batch=8)
+    run.check(TrainingSettings(**settings), CLASSES, None, resume=False, overwrite=False)
+    run.begin(TrainingSettings(**settings), CLASSES, None, resume=False, batch=8)
     run.checkpoints.mkdir()
     torch.save({"global_step": 1}, run.last)
     return run
@@ -27,13 +27,13 @@ def begun(folder, **settings):
 def test_existing_run_is_not_touched(tmp_path):
     run = begun(tmp_path)
     with pytest.raises(InputError, match=r"--resume.*--overwrite"):
-        run.check(TrainingSettings(), CLASSES, resume=False, overwrite=False)
+        run.check(TrainingSettings(), CLASSES, None, resume=False, overwrite=False)
 
 
 def test_overwrite_starts_anew(tmp_path):
     run = begun(tmp_path)
-    run.check(TrainingSettings(patch=64), CLASSES, resume=False, overwrite=True)
-    run.begin(TrainingSettings(patch=64), CLASSES, resume=False, batch=8)
+    run.check(TrainingSettings(patch=64), CLASSES, None, resume=False, overwrite=True)
+    run.begin(TrainingSettings(patch=64), CLASSES, None, resume=False, batch=8)
     assert not run.checkpoints.exists()
     assert "patch: 64" in run.settings.read_text()
 
@@ -43,9 +43,9 @@ def test_what_was_stopped_before_its_first_checkpoint_begins_anew(tmp_path):
     run.last.unlink()
     run.logs.mkdir()
     with pytest.raises(InputError, match="without --resume begins anew"):
-        run.check(TrainingSettings(), CLASSES, resume=True, overwrite=False)
-    run.check(TrainingSettings(), CLASSES, resume=False, overwrite=False)
-    run.begin(TrainingSettings(), CLASSES, resume=False, batch=8)
+        run.check(TrainingSettings(), CLASSES, None, resume=True, overwrite=False)
+    run.check(TrainingSettings(), CLASSES, None, resume=False, overwrite=False)
+    run.begin(TrainingSettings(), CLASSES, None, resume=False, batch=8)
     assert not run.logs.exists()
 
 
@@ -78,14 +78,14 @@ def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
 def test_resume_needs_a_checkpoint(tmp_path):
     with pytest.raises(InputError, match="nothing to resume"):
-        Run(tmp_path).check(TrainingSettings(), CLASSES, resume=True, overwrite=False)
+        Run(tmp_path).check(TrainingSettings(), CLASSES, None, resume=True, overwrite=False)
 
 
 def test_resume_with_other_settings_is_refused_by_name(tmp_path):
     run = begun(tmp_path, steps=10)
-    run.check(TrainingSettings(steps=20, workers=0), CLASSES, resume=True, overwrite=False)
+    run.check(TrainingSettings(steps=20, workers=0), CLASSES, None, resume=True, overwrite=False)
     with pytest.raises(InputError, match=r"other settings \(mpp, patch\)"):
-        run.check(TrainingSettings(patch=64, mpp=2), CLASSES, resume=True, overwrite=False)
+        run.check(TrainingSettings(patch=64, mpp=2), CLASSES, None, resume=True, overwrite=False)
 
 
 def test_split_is_a_table_that_is_read_again(tmp_path):
@@ -110,9 +110,9 @@ def test_damaged_checkpoint_is_told(tmp_path):
     for path in (run.last, run.best):
         path.write_bytes(whole[:100])
         with pytest.raises(InputError, match=f"{path.name}: damaged"):
-            run.check(TrainingSettings(), CLASSES, resume=True, overwrite=False)
+            run.check(TrainingSettings(), CLASSES, None, resume=True, overwrite=False)
         path.write_bytes(whole)
-    run.check(TrainingSettings(), CLASSES, resume=True, overwrite=False)
+    run.check(TrainingSettings(), CLASSES, None, resume=True, overwrite=False)
 
 
 def test_a_run_goes_on_with_the_same_slides_in_the_same_roles(tmp_path):

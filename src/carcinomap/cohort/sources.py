@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from carcinomap.annotation import Annotations, Area, ClassScheme, Window
@@ -98,8 +100,13 @@ class PatchSource:
     def restricted(
         self, inside: Block | None = None, outside: Block | None = None
     ) -> "PatchSource":
-        """Return the same source, limited to a block or to what lies outside it."""
-        return replace(self, inside=inside, outside=outside)
+        """Return the same source, and its tissue, limited to a block or to what is outside it."""
+        tissue = self.tissue
+        if inside is not None:
+            tissue = replace(tissue, mask=tissue.mask & _cells(tissue, inside, whole=False))
+        if outside is not None:
+            tissue = replace(tissue, mask=tissue.mask & ~_cells(tissue, outside, whole=True))
+        return replace(self, tissue=tissue, inside=inside, outside=outside)
 
     def label_at(self, x: float, y: float, scheme: ClassScheme) -> int:
         """Return the class index at a level-0 point (255: ignored)."""
@@ -125,6 +132,18 @@ class PatchSource:
         if self.outside is not None:
             geometry = geometry.difference(self.outside.grown(half).polygon())
         return geometry
+
+
+def _cells(tissue: TissueMask, block: Block, whole: bool) -> NDArray[np.bool_]:
+    """Say which of a mask's cells lie in a block, with all of them or with a part."""
+    cell = tissue.mpp / tissue.slide_mpp
+    found = []
+    sides = (block.top, block.bottom), (block.left, block.right)
+    for count, (low, high) in zip(tissue.mask.shape, sides, strict=True):
+        first = np.arange(count) * cell
+        last = first + cell
+        found.append((first >= low) & (last <= high) if whole else (last > low) & (first < high))
+    return np.asarray(np.logical_and.outer(*found))
 
 
 def _within(tissue: TissueMask, interest: Sequence[Area]) -> TissueMask:

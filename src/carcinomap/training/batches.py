@@ -77,9 +77,12 @@ class KeyBatches(Sampler[list[PatchKey]]):
             yield self[index]
 
     def __getitem__(self, index: int) -> list[PatchKey]:
-        """Return the keys of one batch, counted from the last validation."""
+        """Return the keys of one batch, counted from where the reading began."""
         steps, part = divmod(index, self._division.parts)
-        step = self._first + steps
+        return self.keys(self._first + steps, part)
+
+    def keys(self, step: int, part: int) -> list[PatchKey]:
+        """Return the keys of one part of a step of the training, of this process."""
         samples = self._division.samples(self._process, part)
         return [self.sampler.key(step, sample) for sample in samples]
 

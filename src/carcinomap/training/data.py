@@ -1,6 +1,6 @@
 """From a cohort to loaders: what trains, what validates, and in which order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,12 +76,15 @@ def prepare(cohort: Cohort, scheme: ClassScheme, settings: TrainingSettings) -> 
         raise InputError(f"{cohort.source}: none of the slides has an annotation to learn from")
     cases, sources, notes = _open_all(annotated, scheme, settings.skip_artefacts)
     notes = [*cohort.notes, *notes]
+    if left := len(cohort.cases) - len(annotated):
+        notes.append(f"left out: {left} slide{'s' * (left > 1)} without annotation")
     areas = [areas_mm2(source, scheme) for source in sources]
     split = split_by_patient(cases, areas, settings.validation_share, settings.seed)
     training = [source for source in sources if split[source.case].split == "train"]
     validation = [source for source in sources if split[source.case].split == "val"]
     if not training:
         raise InputError(f"{cohort.source}: no slide is left to train on")
+    notes += _what_nobody_teaches(training, scheme)
     if not validation and settings.validation_share:
         blocks = [spatial_block(source, scheme) for source in training]
         pairs = list(zip(training, blocks, strict=True))
@@ -91,10 +94,17 @@ def prepare(cohort: Cohort, scheme: ClassScheme, settings: TrainingSettings) -> 
             "fewer than two patients: a strip of each slide validates, so the scores tell how "
             "well the rest of the same slides is known, not how well another patient would be"
         )
+    return TrainingData(split, tuple(training), tuple(validation), tuple(notes))
+
+
+def _what_nobody_teaches(training: Sequence[PatchSource], scheme: ClassScheme) -> Iterator[str]:
+    areas = [areas_mm2(source, scheme) for source in training]
     never = [name for name in scheme.names[1:] if not any(of_case[name] for of_case in areas)]
     if never:
-        notes.append(f"nobody outlined {', '.join(never)}: no model can learn what that is")
-    return TrainingData(split, tuple(training), tuple(validation), tuple(notes))
+        yield (
+            f"in no slide to learn from is {', '.join(never)} outlined: the model cannot learn "
+            "what that is"
+        )
 
 
 def _open_all(

@@ -85,8 +85,8 @@ def train(
     run = Run(Path(output))
     first = is_first_process()
     if first:
-        run.check(settings, scheme, resume, overwrite)
-    network = _network(settings, scheme)
+        run.check(settings, scheme, init, resume, overwrite)
+    network = _network(settings, scheme, init is None)
     notes = []
     if init is not None:
         network, note = start_from(network, scheme, init)
@@ -98,7 +98,7 @@ def train(
     if first:
         if resume:
             run.check_split(data.cases)
-        run.begin(settings, scheme, resume, division.batch)
+        run.begin(settings, scheme, init, resume, division.batch)
         run.write_split(data.cases)
     loss = _loss(data, scheme, settings, views[0])
     if init is None and loss.shift is not None:
@@ -123,14 +123,14 @@ def train(
     return result
 
 
-def _network(settings: TrainingSettings, scheme: ClassScheme) -> Network:
+def _network(settings: TrainingSettings, scheme: ClassScheme, from_scratch: bool) -> Network:
     torch.manual_seed(settings.seed)
-    weights = settings.encoder_weights
+    weights = settings.encoder_weights if from_scratch else None
     network = build_network(
         settings.architecture,
         settings.encoder,
         len(scheme),
-        pretrained=settings.pretrained if weights is None else Path(weights),
+        pretrained=settings.pretrained and from_scratch if weights is None else Path(weights),
         width=settings.width,
         context=settings.context,
         decoder_width=settings.decoder_width,
@@ -162,13 +162,15 @@ def _loss(
     data: TrainingData, scheme: ClassScheme, settings: TrainingSettings, view: View
 ) -> SegmentationLoss:
     weights = shift = None
-    balanced, as_in_tissue = settings.class_weights == "balanced", settings.prior == "tissue"
-    if balanced or as_in_tissue:
-        sampler = sampler_of(data, scheme, settings, view)
+    sampler = sampler_of(data, scheme, settings, view)
+    if settings.class_weights == "balanced":
+        taught = area_in_patches(data.training, scheme, sampler, view, glass=True)
+        weights = balanced_weights(taught)
+    if settings.prior == "tissue":
         in_patches = area_in_patches(data.training, scheme, sampler, view)
-        weights = balanced_weights(in_patches) if balanced else None
-        if as_in_tissue:
-            shift = prior_shift(in_patches, area_in_tissue(data.training, scheme))
+        shift = prior_shift(in_patches, area_in_tissue(data.training, scheme))
+        if weights is not None:  # they, too, make a class seem more common
+            shift = shift + weights.log()
     return SegmentationLoss(settings.dice, settings.focal, settings.label_smoothing, weights, shift)
 
 

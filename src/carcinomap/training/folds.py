@@ -216,7 +216,7 @@ def _train(
     resume: bool,
 ) -> tuple[str, ...]:
     """Train the model of a fold, unless it is there; return what is to be said about it."""
-    if resume and _is_finished(run, settings, scheme):
+    if resume and _is_finished(run, settings, scheme, init):
         return tuple(open_model(run.model).spec.training.get("notes", ()))
     # They were made by an earlier model, if there are any.
     shutil.rmtree(run.folder / "maps", ignore_errors=True)
@@ -225,9 +225,11 @@ def _train(
     return train(cohort, run.folder, settings, scheme, init=init, **again).notes
 
 
-def _is_finished(run: Run, settings: TrainingSettings, scheme: ClassScheme) -> bool:
+def _is_finished(
+    run: Run, settings: TrainingSettings, scheme: ClassScheme, init: str | Path | None
+) -> bool:
     """Say whether a model is there and was trained in this way, and as long."""
-    if not run.model.is_file():
+    if not run.model.is_file() or not run.started_alike(init):
         return False
     spec = open_model(run.model).spec
     before, asked = spec.training.get("settings", {}), settings.model_dump(mode="json")

@@ -21,7 +21,11 @@ LARGEST = 100.0  # of how many times as common a class is in patches
 
 
 def area_in_patches(
-    sources: Sequence[PatchSource], scheme: ClassScheme, sampler: PatchSampler, view: View
+    sources: Sequence[PatchSource],
+    scheme: ClassScheme,
+    sampler: PatchSampler,
+    view: View,
+    glass: bool = False,
 ) -> Tensor:
     """Return the area of tissue of each class in the first patches, in µm², float (classes,).
 
@@ -30,6 +34,7 @@ def area_in_patches(
         scheme: The classes.
         sampler: Draws them.
         view: The patch.
+        glass: Count bare glass, too, which is taught as class 0 where nobody outlined it.
     """
     by_case = {source.case: source for source in sources}
     areas = np.zeros(len(scheme))
@@ -37,16 +42,22 @@ def area_in_patches(
         source = by_case[key.case]
         left, top = view.corner(source.mpp, key.x, key.y, key.scale)
         mpp = view.mpp * key.scale * view.size / SIDE
-        areas += _areas(source, scheme, (left, top, SIDE, SIDE), mpp)
+        areas += _areas(source, scheme, (left, top, SIDE, SIDE), mpp, glass)
     return torch.from_numpy(areas).float()
 
 
 def area_in_tissue(sources: Sequence[PatchSource], scheme: ClassScheme) -> Tensor:
-    """Return the area of tissue of each class in all sources, in µm², float (classes,)."""
+    """Return the area of tissue of each class in all sources, in µm², float (classes,).
+
+    A class that was outlined in a source has at least the area of a pixel of its tissue mask.
+    """
     areas = np.zeros(len(scheme))
     for source in sources:
         rows, columns = source.tissue.shape
-        areas += _areas(source, scheme, (0.0, 0.0, columns, rows), source.tissue.mpp)
+        found = _areas(source, scheme, (0.0, 0.0, columns, rows), source.tissue.mpp)
+        outlined = source.annotations.areas(scheme)
+        missed = (found == 0) & np.array([outlined[name] > 0 for name in scheme.names])
+        areas += np.where(missed, source.tissue.mpp**2, found)
     return torch.from_numpy(areas).float()
 
 
@@ -67,10 +78,15 @@ def prior_shift(in_patches: Tensor, in_tissue: Tensor) -> Tensor:
 
 
 def _areas(
-    source: PatchSource, scheme: ClassScheme, window: tuple[float, float, int, int], mpp: float
+    source: PatchSource,
+    scheme: ClassScheme,
+    window: tuple[float, float, int, int],
+    mpp: float,
+    glass: bool = False,
 ) -> NDArray[np.float64]:
-    """Return the area of tissue of each class in a window of pixels of ``mpp``, in µm²."""
+    """Return the area of each class in a window of pixels of ``mpp``, in µm²."""
     labels = source.annotations.label_image(*window, mpp / source.mpp, scheme)
-    counted = source.tissue.window(*window, mpp) & (labels != IGNORE)
+    tissue = source.tissue.window(*window, mpp)
+    counted = (tissue | (glass & (labels == 0))) & (labels != IGNORE)
     counts = np.bincount(labels[counted], minlength=len(scheme)).astype(np.float64)
     return np.asarray(counts * mpp**2)

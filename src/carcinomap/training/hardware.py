@@ -41,6 +41,8 @@ def hardware(settings: TrainingSettings) -> dict[str, Any]:
     precision = _PRECISIONS.get(settings.precision)
     device = settings.device
     if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
+        if settings.precision == "16":
+            raise InputError("--precision 16: this is for GPUs; a CPU has 32 and bf16")
         chosen = {"accelerator": "cpu", "devices": settings.devices}
         return {**chosen, **together, "precision": precision or _of_cpu()}
     first = cuda_device("cuda" if device == "auto" else device).index or 0

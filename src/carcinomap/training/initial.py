@@ -9,6 +9,7 @@ from torch import nn
 from carcinomap.annotation import ClassScheme
 from carcinomap.errors import InputError
 from carcinomap.model import Network, load_model
+from carcinomap.model.onnx_model import OnnxModel
 
 LAST_LAYER = "segmentation_head."  # in the library's networks; its tensors have a row a class
 REFERENCE_LAST_LAYER = "up_to_full."
@@ -33,6 +34,8 @@ def start_from(network: Network, scheme: ClassScheme, path: str | Path) -> tuple
         InputError: It is no model file, or one of another kind of network.
     """
     model = load_model(path)
+    if isinstance(model, OnnxModel):
+        raise InputError(f"{path}: an ONNX network is for mapping; training starts from our own")
     spec = model.spec
     if (spec.architecture, dict(spec.kwargs)) != (network.architecture, dict(network.kwargs)):
         raise InputError(
@@ -95,7 +98,8 @@ def _copy(
     same = counts[0] == counts[1] == len(ours) and torch.equal(ours, theirs)
     left: dict[str, None] = {}
     for name, tensor in target.state_dict().items():
-        if LAST_LAYER in name and not same:
+        of_classes = (tensor.shape[:1], known[name].shape[:1]) == ((counts[0],), (counts[1],))
+        if LAST_LAYER in name and not same and of_classes:
             tensor[ours] = known[name][theirs].to(tensor.dtype)
         elif tensor.shape != known[name].shape or (REFERENCE_LAST_LAYER in name and not same):
             left[name.partition(".")[0]] = None

@@ -15,6 +15,7 @@ from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Case
 from carcinomap.errors import InputError
 from carcinomap.files import write_text
+from carcinomap.model import open_model
 from carcinomap.storage import as_path
 from carcinomap.training.settings import TrainingSettings
 
@@ -23,6 +24,9 @@ FOLDS = "folds.csv"
 
 # What may differ when a run goes on: how long, and on what machine.
 FREE_ON_RESUME = {"steps", "epochs", "minutes", "device", "devices", "nodes", "workers"}
+
+INIT = "init"
+"""Of the recorded settings, the fingerprint of the model that a run started from."""
 
 COUNTED = "patches_a_step"
 """Of the recorded settings, what ``--batch 0`` has found."""
@@ -80,7 +84,12 @@ class Run:
         return self.folder / "run.json"
 
     def check(
-        self, settings: TrainingSettings, scheme: ClassScheme, resume: bool, overwrite: bool
+        self,
+        settings: TrainingSettings,
+        scheme: ClassScheme,
+        init: str | Path | None,
+        resume: bool,
+        overwrite: bool,
     ) -> None:
         """Make sure that the folder may be written, before any work is done.
 
@@ -89,7 +98,7 @@ class Run:
                 for; or nothing to resume; or it was made with other settings or classes.
         """
         if resume:
-            self._check_resumable(_recorded(settings, scheme))
+            self._check_resumable(_recorded(settings, scheme, init))
         elif (self.folder / FOLDS).exists():
             raise InputError(
                 f"{self.folder}: there is a cross-validation, whose models another one beside them "
@@ -102,13 +111,19 @@ class Run:
             )
 
     def begin(
-        self, settings: TrainingSettings, scheme: ClassScheme, resume: bool, batch: int
+        self,
+        settings: TrainingSettings,
+        scheme: ClassScheme,
+        init: str | Path | None,
+        resume: bool,
+        batch: int,
     ) -> None:
         """Clear away an earlier run, unless it goes on, and record the settings.
 
         Args:
             settings: Of the run.
             scheme: The classes.
+            init: The model that it starts from, if any.
             resume: Whether it goes on.
             batch: Patches of a step.
         """
@@ -118,13 +133,18 @@ class Run:
             for path in (self.model, self.summary, self.split, self.settings):
                 path.unlink(missing_ok=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        recorded = {**_recorded(settings, scheme), COUNTED: batch}
+        recorded = {**_recorded(settings, scheme, init), COUNTED: batch}
         write_text(self.settings, yaml.safe_dump(recorded, sort_keys=False, allow_unicode=True))
 
     def batch(self) -> int | None:
         """Return how many patches a step of the run has had; None where that is not recorded."""
         found = yaml.safe_load(self.settings.read_text(encoding="utf-8")).get(COUNTED)
         return found if isinstance(found, int) and found > 0 else None
+
+    def started_alike(self, init: str | Path | None) -> bool:
+        """Say whether the run started from this model, or from none as asked for."""
+        found = yaml.safe_load(self.settings.read_text(encoding="utf-8")).get(INIT)
+        return bool(found == (None if init is None else open_model(init).fingerprint))
 
     def _check_resumable(self, wanted: dict[str, Any]) -> None:
         if not self.last.is_file():
@@ -192,5 +212,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return found
 
 
-def _recorded(settings: TrainingSettings, scheme: ClassScheme) -> dict[str, Any]:
-    return {**settings.model_dump(), "classes": scheme.to_dict()}
+def _recorded(
+    settings: TrainingSettings, scheme: ClassScheme, init: str | Path | None
+) -> dict[str, Any]:
+    started = {} if init is None else {INIT: open_model(init).fingerprint}
+    return {**settings.model_dump(), "classes": scheme.to_dict(), **started}

@@ -36,14 +36,14 @@ class Watch(Callback):
         self._failures = failures
         self._cases = cases
         self._shown: int | None = None
-        self._parts: list[tuple[Any, int]] = []
+        self._parts: list[tuple[Any, int, int]] = []
         self._loss = math.nan
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, task: Any, batch: Any, index: int
     ) -> None:
-        """Remember the patches of the step."""
-        self._parts.append((batch, index))
+        """Remember the patches of the step, and which they are."""
+        self._parts.append((batch, task.global_step, index % trainer.accumulate_grad_batches))
 
     def on_before_optimizer_step(
         self, trainer: lightning.Trainer, task: Any, optimizer: torch.optim.Optimizer
@@ -58,18 +58,18 @@ class Watch(Callback):
         self, trainer: lightning.Trainer, task: Any, outputs: Any, batch: Any, index: int
     ) -> None:
         """See the class."""
-        loss = float(outputs["loss"])
+        loss = float(outputs["loss"]) * trainer.accumulate_grad_batches  # it is divided by that
         step = task.global_step
         if trainer.scaler is not None:  # in float16, where single steps may be left out
             finite = trainer.strategy.reduce_boolean_decision(math.isfinite(loss))
             self._stop_unless(finite, trainer, step)
-        if (index + 1) % trainer.accumulate_grad_batches == 0:
-            self._parts.clear()
         self._loss = loss
         self._advance(step - (self._shown or 0), self._note(trainer))
         self._shown = step
-        if task.progress() >= 1:
-            trainer.should_stop = True
+        if (index + 1) % trainer.accumulate_grad_batches == 0:
+            self._parts.clear()
+            # Only here: what goes on begins with a whole step.
+            trainer.should_stop = trainer.should_stop or task.progress() >= 1
 
     def on_validation_end(self, trainer: lightning.Trainer, task: Any) -> None:
         """Leave a line in a log."""
@@ -81,8 +81,9 @@ class Watch(Callback):
             self._log(trainer, task)
 
     def _log(self, trainer: lightning.Trainer, task: Any) -> None:
+        done = task.progress()  # which all processes must ask for together
         if trainer.is_global_zero:
-            log_line(f"{task.progress():.0%}, step {task.global_step}: {self._note(trainer)}")
+            log_line(f"{done:.0%}, step {task.global_step}: {self._note(trainer)}")
 
     def _note(self, trainer: lightning.Trainer) -> str:
         """Say how it goes."""
@@ -107,8 +108,8 @@ class Watch(Callback):
             writer = csv.writer(table, lineterminator="\n")
             writer.writerow(["patch", "slide", "x", "y", "orientation", "scale"])
             number = 0
-            for (images, labels), index in self._parts:
-                for place, key in enumerate(batches[index]):
+            for (images, labels), step, part in self._parts:
+                for place, key in enumerate(batches.keys(step, part)):
                     writer.writerow([number, self._cases[key.case].slide, *_numbers(key)])
                     shown = [image[place] for image in images]
                     self._draw(f"{trainer.global_rank}-{number}", shown, labels[place])

@@ -160,7 +160,7 @@ def test_nothing_to_draw():
 
 
 def test_no_room_beside_validation_is_told():
-    everywhere = source(LARGE).restricted(outside=Block(0, 0, 4000, 4000))
+    everywhere = source(LARGE).restricted(outside=Block(20, 20, 3980, 3980))
     with pytest.raises(InputError, match="smaller --patch"):
         PatchSampler([everywhere], SCHEME, VIEW, 0)
 
