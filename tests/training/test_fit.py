@@ -7,11 +7,13 @@ import pytest
 import torch
 from small_training import SMALL
 
-from carcinomap.cohort import Cohort, read_cohort
+from carcinomap.annotation import ClassScheme
+from carcinomap.cohort import Case, Cohort, read_cohort
 from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.model import load_model
 from carcinomap.model.card import card, caveats
 from carcinomap.model.torch_runtime import TorchRuntime
+from carcinomap.slide import find_tissue, open_slide
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.data import prepare
 from carcinomap.training.loop import length
@@ -127,6 +129,10 @@ def test_one_patient_is_split_in_space(cohort, tmp_path):
     data = prepare(Cohort(cohort.source, (case,)), load_scheme(), TrainingSettings(**SMALL))
     (training,), (validation,) = data.training, data.validation
     assert training.outside == validation.inside
+    both = training.tissue.area_mm2 + validation.tissue.area_mm2
+    whole = find_tissue(open_slide(case.slide)).area_mm2
+    assert whole <= both < 1.1 * whole  # cells of the edge are on both sides
+    assert data.tissue_mm2() < 0.9 * whole
     assert any("fewer than two patients" in note for note in data.notes)
     # What is outlined is told once, though a part of it trains and another validates.
     outlined = training.annotations.areas(load_scheme())
@@ -137,22 +143,28 @@ def test_one_patient_is_split_in_space(cohort, tmp_path):
 
 
 def load_scheme():
-    from carcinomap.annotation import ClassScheme  # noqa: PLC0415
-
     return ClassScheme.default()
 
 
 def test_unreadable_slide_is_left_out_and_told(cohort, tmp_path):
     broken = tmp_path / "broken.svs"
     broken.write_text("nothing")
-    from carcinomap.cohort import Case  # noqa: PLC0415
-
     case = Case(broken, cohort.cases[0].annotation, "broken")
     data = prepare(
         Cohort(tmp_path, (case, *cohort.cases)), load_scheme(), TrainingSettings(**SMALL)
     )
     assert [c.name for c in data.cases] == [c.name for c in cohort.cases]
     assert any("left out" in note and "broken.svs" in note for note in data.notes)
+
+
+def test_what_nobody_teaches_is_told(cohort):
+    scheme = ClassScheme.from_dict(
+        {"classes": [*load_scheme().to_dict()["classes"], {"name": "nerve", "color": "#000000"}]}
+    )
+    bare = Case(cohort.cases[0].slide, None, "bare")
+    data = prepare(Cohort(cohort.source, (*cohort.cases, bare)), scheme, TrainingSettings(**SMALL))
+    assert "left out: 1 slide without annotation" in data.notes
+    assert any("nerve outlined: the model cannot learn" in note for note in data.notes)
 
 
 def test_nothing_annotated(tmp_path):

@@ -1,18 +1,21 @@
 """How common classes are in tissue and in patches."""
 
 import math
+from dataclasses import replace
 
 import pytest
+import shapely
 import torch
 from small_training import SMALL
 
-from carcinomap.annotation import ClassScheme
+from carcinomap.annotation import Annotation, AnnotationSet, ClassScheme
 from carcinomap.model import build_network, load_model
 from carcinomap.slide import View
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.data import prepare, sampler_of
 from carcinomap.training.frequency import area_in_patches, area_in_tissue, prior_shift
 from carcinomap.training.initial import lower_scores
+from carcinomap.training.loss import SegmentationLoss
 
 SCHEME = ClassScheme.default()
 VIEW = View(1.0, 64)
@@ -42,6 +45,45 @@ def test_patches_drawn_by_area_are_as_tissue_is(data):
         shifts[background] = prior_shift(in_patches, in_tissue)
     assert shifts[0.0][0] < -0.3
     assert abs(shifts[1 - outlined][0]) < 0.1
+
+
+def test_a_class_that_the_grid_of_the_tissue_misses_is_there(data):
+    tiny = shapely.box(500, 500, 501, 501)  # between the centres of two cells of 16 px
+    source = replace(
+        data.training[0],
+        annotations=AnnotationSet((Annotation("invasive", tiny),)),
+    )
+    areas = area_in_tissue([source], SCHEME)
+    assert areas[1:].tolist() == [0, 0, source.tissue.mpp**2]
+
+
+def test_glass_counts_where_it_is_taught(data):
+    sampler = sampler_of(data, SCHEME, TrainingSettings(), VIEW)
+    tissue, taught = (
+        area_in_patches(data.training, SCHEME, sampler, VIEW, glass=glass)
+        for glass in (False, True)
+    )
+    assert taught[0] > tissue[0] * 1.02
+    torch.testing.assert_close(taught[1:], tissue[1:])
+
+
+def test_balanced_weights_leave_the_prior_as_it_is(data):
+    in_patches, in_tissue = torch.tensor([0.5, 0.5]), torch.tensor([0.9, 0.1])
+    weights = torch.tensor([0.2, 1.8])
+    shift = prior_shift(in_patches, in_tissue) + weights.log()
+    loss = SegmentationLoss(0.0, weights=weights, shift=shift)
+    scores = torch.zeros(1, 2, 1, 1, requires_grad=True)
+    labels = torch.tensor([[[0, 1]]])
+    optimiser = torch.optim.LBFGS([scores], max_iter=100)
+
+    def closure():
+        optimiser.zero_grad()
+        value = loss(scores.expand(1, 2, 1, 2), labels)
+        value.backward()
+        return value
+
+    optimiser.step(closure)
+    torch.testing.assert_close(scores.detach().softmax(1).flatten(), in_tissue, atol=1e-3, rtol=0)
 
 
 def test_shift():

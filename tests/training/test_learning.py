@@ -14,7 +14,7 @@ from PIL import Image
 from small_training import SMALL
 
 from carcinomap.annotation import ClassScheme, TissueClass
-from carcinomap.cohort import Cohort
+from carcinomap.cohort import Cohort, PatchKey, PatchSampler
 from carcinomap.errors import CarcinomapError, InputError
 from carcinomap.model import (
     Model,
@@ -95,6 +95,43 @@ def test_patches_on_which_the_loss_was_lost_are_kept(
     label = np.asarray(Image.open(tmp_path / "not-finite" / "0-3-label.png"))
     assert image.shape == (64, 64, 3)
     assert label.shape == (64, 64)
+
+
+def test_the_places_of_a_lost_loss_are_those_of_its_step(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = TrainingSettings(**SETTINGS, validate_every=4, steps=5)
+    train(cohort, tmp_path / "run", settings)
+    # It goes on in the middle of what Lightning counts as an epoch.
+    asked: list[tuple[int, int]] = []
+    key = PatchSampler.key
+
+    def watched(sampler: PatchSampler, step: int, sample: int) -> PatchKey:
+        asked.append((step, sample))
+        return key(sampler, step, sample)
+
+    monkeypatch.setattr(PatchSampler, "key", watched)
+    monkeypatch.setattr(
+        "carcinomap.training.loss.SegmentationLoss.forward",
+        lambda self, logits, labels: logits.sum() * float("nan"),
+    )
+    longer = settings.model_copy(update={"steps": 8})
+    with pytest.raises(CarcinomapError, match="not finite at step 6"):
+        train(cohort, tmp_path / "run", longer, resume=True)
+    assert asked[-4:] == [(5, sample) for sample in range(4)]
+
+
+def test_the_loss_that_is_shown_is_that_of_the_step(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "carcinomap.training.loss.SegmentationLoss.forward",
+        lambda self, logits, labels: logits.sum() * 0 + 3.0,
+    )
+    said: list[str] = []
+    monkeypatch.setattr("carcinomap.training.watch.log_line", said.append)
+    train(cohort, tmp_path, TrainingSettings(**SETTINGS, steps=1, accumulate=2))
+    assert "loss 3.000" in said[0]
 
 
 def test_a_gradient_that_is_not_finite_never_reaches_the_weights(

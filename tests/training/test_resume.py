@@ -7,8 +7,10 @@ import torch
 from small_training import SMALL
 
 from carcinomap.cohort import Cohort
+from carcinomap.errors import InputError
 from carcinomap.evaluation.curves import read_curves
 from carcinomap.training import TrainingSettings, train
+from carcinomap.training.task import SegmentationTask
 from carcinomap.training.watch import Watch
 
 
@@ -99,6 +101,42 @@ def test_a_run_that_was_moved_still_knows_its_best_step(
     torch.save(state, last)
     result = train(cohort, now, settings, resume=True)
     assert (result.steps, result.scores["step"]) == (4, 2)
+
+
+def test_a_run_goes_on_with_the_model_that_it_started_from(cohort: Cohort, tmp_path: Path) -> None:
+    settings = TrainingSettings(**SMALL, steps=1, learning_rate=1e-12)
+    first, second = (
+        train(cohort, tmp_path / str(seed), settings.model_copy(update={"seed": seed})).model
+        for seed in (0, 1)
+    )
+    train(cohort, tmp_path / "run", settings, init=first)
+    longer = settings.model_copy(update={"steps": 2})
+    for other in (None, second):
+        with pytest.raises(InputError, match=r"other settings \(init\)"):
+            train(cohort, tmp_path / "run", longer, init=other, resume=True)
+    assert train(cohort, tmp_path / "run", longer, init=first, resume=True).steps == 2
+
+
+def test_time_is_over_after_a_whole_step(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = []
+
+    def progress(task: SegmentationTask) -> float:  # time is over in the first part of a step
+        parts.append(task.global_step)
+        return float(len(parts) > 1)
+
+    monkeypatch.setattr(SegmentationTask, "progress", progress)
+    computed = []
+    step = SegmentationTask.training_step
+    monkeypatch.setattr(
+        SegmentationTask,
+        "training_step",
+        lambda task, batch, index: computed.append(index) or step(task, batch, index),
+    )
+    settings = TrainingSettings(**{**SMALL, "batch": 4}, minutes=60, accumulate=2)
+    assert train(cohort, tmp_path, settings).steps == 1
+    assert computed == [0, 1]
 
 
 def test_the_clock_of_a_resumed_run_goes_on(
