@@ -279,6 +279,21 @@ def test_existing_scores_are_kept_unless_told_otherwise(workbench):
     assert written["mean_iou"] == 0
 
 
+def test_an_output_that_takes_no_files_is_told_before_the_work(workbench, monkeypatch):
+    case = workbench.case("a", BOXES)
+    workbench.map("a", map_of_boxes())
+    (workbench.folder / "taken").touch()
+
+    def unwanted(*_, **options):
+        raise AssertionError("no slide is to be compared")
+
+    monkeypatch.setattr("carcinomap.evaluation.evaluate.evaluate_case", unwanted)
+    with pytest.raises(OSError, match="taken"):
+        evaluate_cohort(
+            cohort(workbench, case), workbench.maps, workbench.folder / "taken" / "scores"
+        )
+
+
 def test_the_same_evaluation_gives_the_same_bytes(workbench):
     case = workbench.case("s", BOXES)
     workbench.map("s", noisy_map())

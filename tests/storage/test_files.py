@@ -4,7 +4,6 @@ from carcinomap.errors import InputError
 from carcinomap.storage import (
     as_path,
     check_takes_files,
-    existing_file,
     exists,
     kind_of,
     list_files,
@@ -43,10 +42,6 @@ def test_what_is_there(folder):
     assert list_files(folder / "other") == []
     assert read_small(folder / "a.svs", 4) is None
     assert read_small(folder / "other", 4) is None
-    assert existing_file(folder / "a.svs", "slide") == folder / "a.svs"
-    for name, told in [("deep", "a folder, where a slide"), ("other", "no such slide")]:
-        with pytest.raises(InputError, match=told):
-            existing_file(folder / name, "slide")
 
 
 def test_a_folder_that_takes_files_is_left_as_it_was(folder):

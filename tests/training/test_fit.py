@@ -1,6 +1,7 @@
 import json
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,9 +120,13 @@ def test_where_nobody_validates_all_teach_and_the_last_weights_are_kept(cohort, 
     assert data.validation == ()
 
 
-def test_patience_needs_somebody_who_validates():
-    with pytest.raises(ValueError, match="--validation-share"):
-        TrainingSettings(patience=2, validation_share=0)
+def test_patience_needs_somebody_who_validates(cohort, tmp_path):
+    settings = TrainingSettings(**SMALL, steps=1, patience=2, validation_share=0)
+    with pytest.raises(InputError, match="--validation-share"):
+        train(cohort, tmp_path / "nobody", settings)
+    last = replace(cohort.cases[-1], split="val")  # as a table can say, whatever the share
+    chosen = replace(cohort, cases=(*cohort.cases[:-1], last))
+    assert train(chosen, tmp_path / "somebody", settings).steps == 1
 
 
 def test_one_patient_is_split_in_space(cohort, tmp_path):

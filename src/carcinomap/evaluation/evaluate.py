@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.cohort import Case, Cohort
@@ -77,6 +78,9 @@ def evaluate_cohort(
     known = None if model is None else KnownModel.of(Path(model))
     pairing = pair_with_predictions(cohort, Path(predictions), scheme, settings, roi)
     scheme = pairing.scheme
+    output.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=output):  # what cannot be written to is told before the work, not after
+        pass
     cases, failures = _evaluate_all(pairing.pairs, scheme, settings, backend)
     failures = pairing.failures | failures
     if not cases:

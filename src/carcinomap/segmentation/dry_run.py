@@ -15,6 +15,7 @@ from carcinomap.segmentation.mapping.interest import Interest
 from carcinomap.segmentation.mapping.map_slide import Infer
 from carcinomap.segmentation.mapping.pipeline import WAITING, Feed
 from carcinomap.segmentation.mapping.plan import CELL, Cell, TilePlan
+from carcinomap.segmentation.results.overview import MAX_SIDE
 from carcinomap.segmentation.trial import Trial, try_out
 from carcinomap.segmentation.unfinished.spool import EMPTY_CELL
 
@@ -155,9 +156,6 @@ def _waiting_bytes(feed: Feed, plan: TilePlan, planes: int) -> int:
 
 
 def _result_bytes(job: Job, plan: TilePlan, trial: Trial, pixels: float) -> float:
-    # Its plotting library takes half a second to import, which every command would pay.
-    from carcinomap.segmentation.results.overview import MAX_SIDE  # noqa: PLC0415
-
     cells = -(-plan.width // CELL) * -(-plan.height // CELL)
     side = min(MAX_SIDE, max(job.slide.width, job.slide.height))
     picture = PICTURE_BYTES * pixels * (side / max(plan.width, plan.height)) ** 2

@@ -7,7 +7,6 @@ its bytes can be read piece by piece, and what needs a real file gets a local co
 from carcinomap.storage.cache import LocalCopy, local_copy, open_copy, reading_copy
 from carcinomap.storage.files import (
     check_takes_files,
-    existing_file,
     exists,
     kind_of,
     list_files,
@@ -32,7 +31,6 @@ __all__ = [
     "beside",
     "cache_folder",
     "check_takes_files",
-    "existing_file",
     "exists",
     "is_remote",
     "kind_of",

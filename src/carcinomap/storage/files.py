@@ -8,7 +8,6 @@ from pathlib import Path
 
 from upath import UPath
 
-from carcinomap import errors
 from carcinomap.errors import InputError
 from carcinomap.files import atomic_path
 from carcinomap.storage.filesystem import filesystem
@@ -48,23 +47,6 @@ def exists(path: AnyPath) -> bool:
         CarcinomapError: The storage cannot be asked.
     """
     return path.exists() if isinstance(path, Path) else kind_of(path) != ""
-
-
-def existing_file(path: AnyPath, what: str) -> AnyPath:
-    """Return ``path`` if it is a file.
-
-    Args:
-        path: Where the file should be.
-        what: What the user thinks of it as, such as ``"slide"``.
-
-    Raises:
-        InputError: There is no such file, or it is a folder.
-        CarcinomapError: The storage cannot be asked.
-    """
-    if isinstance(path, Path):
-        return errors.existing_file(path, what)
-    description(path, what)
-    return path
 
 
 def stamp(path: AnyPath) -> tuple[int | None, int | str | None]:

@@ -92,6 +92,8 @@ def train(
         network, note = start_from(network, scheme, init)
         notes.append(note)
     data = prepare(cohort, scheme, settings)
+    if settings.patience is not None and not data.validation:
+        raise InputError("--patience waits for validations; give --validation-share too")
     views = network.views(settings.mpp, settings.patch)
     division = _division(settings, network, run.batch() if resume else None)
     rehearse(network, views, division)

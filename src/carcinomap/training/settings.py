@@ -195,9 +195,3 @@ class TrainingSettings(Settings):
                 "times what it finds on one of them"
             )
         return self
-
-    @model_validator(mode="after")
-    def _patience_for_somebody(self) -> "TrainingSettings":
-        if self.patience is not None and not self.validation_share:
-            raise ValueError("--patience waits for validations; give --validation-share too")
-        return self
