@@ -221,7 +221,7 @@ def test_fingerprints_are_those_of_the_records(folds, tmp_path):
 
     files = sorted(folds.glob("*/model.safetensors"))
     job = SimpleNamespace(
-        slide=SimpleNamespace(path=tmp_path / "s.svs"),
+        slide=SimpleNamespace(path=tmp_path / "s.svs", properties={}),
         mpp=1.0,
         size=(1, 1),
         settings=SimpleNamespace(model_dump=lambda **_: {}),
