@@ -16,7 +16,13 @@ from segmentation_fakes import (
 )
 
 from carcinomap.annotation import Annotation, AnnotationSet
-from carcinomap.segmentation import SegmentationSettings, dry_run, segment_slide, trial
+from carcinomap.segmentation import (
+    SegmentationSettings,
+    dry_run,
+    estimate_slides,
+    segment_slide,
+    trial,
+)
 from carcinomap.segmentation.dry_run import HEADINGS, Estimate, describe, estimate
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping import pipeline
@@ -161,6 +167,21 @@ def test_memory_and_disk_have_the_cells_that_wait(
     on_disk = (dry_run._most_live(plan) - 10) * 5 * CELL**2 * 4
     assert spilt.working_bytes - whole.working_bytes == on_disk
     assert spilt.result_bytes == whole.result_bytes
+
+
+def test_a_slide_that_cannot_be_reached_does_not_stop_the_others(
+    made_slides: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "carcinomap.segmentation.estimates.open_models",
+        lambda *_: (FakeRuntime(by_colour, mpp=4.0), [model()]),
+    )
+    gone = "http://127.0.0.1:9/gone.svs"
+    settings = SegmentationSettings(tile=256, overlap=64)
+    found = estimate_slides([gone, made_slides / "slide-01.svs"], "m.safetensors", settings)
+    assert len(found.slides) == 1
+    ((path, _),) = found.failures
+    assert str(path) == gone
 
 
 def test_rows_for_people_end_with_the_whole() -> None:

@@ -26,7 +26,7 @@ from carcinomap.model import (
     save_model,
 )
 from carcinomap.training import TrainingSettings, train
-from carcinomap.training.initial import start_from
+from carcinomap.training.initial import _copy, start_from
 from carcinomap.training.task import SegmentationTask
 
 SETTINGS = {**SMALL, "batch": 4}
@@ -183,6 +183,24 @@ def test_start_from_an_earlier_model(cohort: Cohort, tmp_path: Path) -> None:
             init=first.model,
         )
     assert not (tmp_path / "refused").exists()
+
+
+def test_a_head_of_several_layers_is_taken_over_where_it_has_a_row_a_class() -> None:
+    def network(classes: int) -> torch.nn.Module:
+        head = torch.nn.Sequential(
+            torch.nn.Conv2d(5, 5, 1), torch.nn.BatchNorm2d(5), torch.nn.Conv2d(5, classes, 1)
+        )
+        return torch.nn.ModuleDict({"segmentation_head": head})
+
+    target, source = network(3), network(2)
+    before = {name: one.clone() for name, one in target.state_dict().items()}
+    assert _copy(target, source, torch.tensor([2]), torch.tensor([0]), (3, 2)) == []
+    after, known = target.state_dict(), source.state_dict()
+    for name in ("segmentation_head.0.weight", "segmentation_head.1.num_batches_tracked"):
+        assert torch.equal(after[name], known[name])
+    last = "segmentation_head.2.weight"
+    assert torch.equal(after[last][2], known[last][0])
+    assert torch.equal(after[last][:2], before[last][:2])
 
 
 def test_an_earlier_model_says_how_pixels_look_and_what_is_new(tmp_path: Path) -> None:
