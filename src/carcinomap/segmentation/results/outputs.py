@@ -79,8 +79,10 @@ class Outputs:
         try:
             record = json.loads(record_path.read_text(encoding="utf-8"))
             differing = [key for key in IDENTITY if record[key] != identity[key]]
-            # Earlier versions did not write down these two.
-            if record.get("content", identity["content"]) != identity["content"]:
+            # Earlier versions did not write down these two, and not every reader knows of both.
+            content = record.get("content", {})
+            pairs = [(content.get(key), value) for key, value in identity["content"].items()]
+            if any(None not in pair and pair[0] != pair[1] for pair in pairs):
                 differing.append("slide's content")
             expected = dict(record.get("files", {}))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
