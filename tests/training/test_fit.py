@@ -17,7 +17,7 @@ from carcinomap.model.torch_runtime import TorchRuntime
 from carcinomap.slide import find_tissue, open_slide
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.data import prepare
-from carcinomap.training.loop import length
+from carcinomap.training.plan import length
 
 
 def weights(path):
@@ -180,10 +180,11 @@ def test_nothing_annotated(tmp_path):
 
 def test_length(cohort):
     data = prepare(cohort, load_scheme(), TrainingSettings(**SMALL))
-    assert length(TrainingSettings(steps=7), data, 8) == 7
-    assert length(TrainingSettings(minutes=2), data, 8) is None
-    patches = data.tissue_mm2() * 1e6 / 256**2
-    assert length(TrainingSettings(epochs=3), data, 8) == int(np.ceil(3 * patches / 8))
+    tissue = data.tissue_mm2()
+    assert length(TrainingSettings(steps=7), tissue, 8) == 7
+    assert length(TrainingSettings(minutes=2), tissue, 8) is None
+    patches = tissue * 1e6 / 256**2
+    assert length(TrainingSettings(epochs=3), tissue, 8) == int(np.ceil(3 * patches / 8))
 
 
 def test_time_ends_the_training(cohort, tmp_path):

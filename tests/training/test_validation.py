@@ -18,6 +18,7 @@ from carcinomap.slide import View
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.batches import Division
 from carcinomap.training.data import prepare, validation_loader
+from carcinomap.training.plan import Plan
 from carcinomap.training.validation import PatientConfusion, pooled_scores, score_intervals
 
 SCHEME = ClassScheme.default()
@@ -64,9 +65,8 @@ def test_scores_and_intervals_are_those_of_the_model(cohort, tmp_path):
     assert data.validators == ("one", "other")
     model = load_model(result.model)
     runtime = TorchRuntime(model, torch.device("cpu"))
-    loader = validation_loader(
-        data, SCHEME, settings, model.spec.views, Division(2), lambda: (0, 1)
-    )
+    plan = Plan(SCHEME, settings, model.spec.views, Division(2), 4)
+    loader = validation_loader(data, plan, lambda: (0, 1))
     of_patient = {name: Confusion.empty(4) for name in data.validators}
     for key in chain.from_iterable(loader.batch_sampler):
         images, labels, _ = loader.dataset[key]
@@ -92,10 +92,8 @@ def test_every_process_has_something_to_validate(cohort):
 
     def sizes_of(rank, processes):
         division = Division(4 * processes, processes)
-        view = (View(1.0, 64),)
-        loader = validation_loader(
-            data, SCHEME, settings, view, division, lambda: (rank, processes)
-        )
+        plan = Plan(SCHEME, settings, (View(1.0, 64),), division, None)
+        loader = validation_loader(data, plan, lambda: (rank, processes))
         return [len(keys) for keys in loader.batch_sampler]
 
     def sizes(processes):

@@ -36,11 +36,15 @@ class Division:
                 f"with {self.parts} parts each"
             )
 
+    @property
+    def size(self) -> int:
+        """Patches of one part in one process."""
+        return self.batch // (self.processes * self.parts)
+
     def samples(self, process: int, part: int) -> range:
         """Return which of a step's patches a process computes in one of its parts."""
-        size = self.batch // (self.processes * self.parts)
-        first = (part * self.processes + process) * size
-        return range(first, first + size)
+        first = (part * self.processes + process) * self.size
+        return range(first, first + self.size)
 
 
 class KeyBatches(Sampler[list[PatchKey]]):

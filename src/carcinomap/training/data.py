@@ -21,9 +21,10 @@ from carcinomap.cohort import (
 from carcinomap.errors import InputError
 from carcinomap.progress import progress
 from carcinomap.slide import View
-from carcinomap.training.batches import Division, KeyBatches, SharedBatches
+from carcinomap.training.batches import KeyBatches, SharedBatches
 from carcinomap.training.dataset import Patch, PatchDataset
 from carcinomap.training.hardware import worker_count
+from carcinomap.training.plan import Plan
 from carcinomap.training.settings import TrainingSettings
 from carcinomap.training.validation import PatientPatch, PatientPatches
 
@@ -158,24 +159,19 @@ def sampler_of(
 
 
 def training_loader(
-    data: TrainingData,
-    scheme: ClassScheme,
-    settings: TrainingSettings,
-    views: Sequence[View],
-    division: Division,
-    interval: int,
-    now: Callable[[], tuple[int, int]],
+    data: TrainingData, plan: Plan, now: Callable[[], tuple[int, int]]
 ) -> DataLoader[Patch]:
-    """Return a loader that gives the batches of ``interval`` steps; see ``KeyBatches``.
+    """Return a loader that gives the batches up to the next validation; see ``KeyBatches``.
 
     Where a strip of each slide validates, no patch touches it. A wider view beside the patch may:
     it shows tissue there, as it will to whoever uses the model, but no label.
     """
-    sampler = sampler_of(data, scheme, settings, views[0])
-    workers = worker_count(settings)
+    sampler = sampler_of(data, plan.scheme, plan.settings, plan.views[0])
+    sources = {source.case: source for source in data.training}
+    workers = worker_count(plan.settings)
     return DataLoader(
-        PatchDataset(data.cases, {s.case: s for s in data.training}, scheme, views, teaching=True),
-        batch_sampler=KeyBatches(sampler, division, interval, now),
+        PatchDataset(data.cases, sources, plan.scheme, plan.views, teaching=True),
+        batch_sampler=KeyBatches(sampler, plan.division, plan.interval, now),
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
@@ -183,21 +179,13 @@ def training_loader(
 
 
 def validation_loader(
-    data: TrainingData,
-    scheme: ClassScheme,
-    settings: TrainingSettings,
-    views: Sequence[View],
-    division: Division,
-    share: Callable[[], tuple[int, int]],
+    data: TrainingData, plan: Plan, share: Callable[[], tuple[int, int]]
 ) -> DataLoader[PatientPatch] | None:
     """Return a loader of the validation patches, the same ones every time; None without any.
 
     Args:
         data: The sources.
-        scheme: The classes.
-        settings: How many patches, and where they come from.
-        views: What the network sees.
-        division: Of a training step's patches; a batch is no larger than a part of it.
+        plan: How many patches; a batch is no larger than a part of a training step.
         share: Returns the number of this process and how many there are, who share the patches.
 
     Raises:
@@ -205,26 +193,28 @@ def validation_loader(
     """
     if not data.validation:
         return None
-    keys = [key for source in data.validation for key in grid_keys(source, scheme, views[0])]
+    keys = [
+        key for source in data.validation for key in grid_keys(source, plan.scheme, plan.views[0])
+    ]
     if not keys:
         raise InputError("the validation slides have no tissue of the size of a patch")
-    if len(keys) > settings.validation_patches:
-        random = np.random.default_rng(settings.seed)
-        chosen = random.choice(len(keys), settings.validation_patches, replace=False)
+    if len(keys) > plan.settings.validation_patches:
+        random = np.random.default_rng(plan.settings.seed)
+        chosen = random.choice(len(keys), plan.settings.validation_patches, replace=False)
         keys = [keys[i] for i in sorted(chosen)]
-    if len(keys) < division.processes:
+    processes = plan.division.processes
+    if len(keys) < processes:
         raise InputError(
-            f"{len(keys)} patches validate, too few to be shared by {division.processes} devices; "
+            f"{len(keys)} patches validate, too few to be shared by {processes} devices; "
             "let more patients validate (--validation-share), or train on fewer devices"
         )
-    part = division.batch // (division.processes * division.parts)
-    size = min(part, len(keys) // division.processes)
+    size = min(plan.division.size, len(keys) // processes)
     sources = {source.case: source for source in data.validation}
     numbers = {case: data.validators.index(data.cases[case].patient) for case in sources}
-    patches = PatchDataset(data.cases, sources, scheme, views, teaching=False)
+    patches = PatchDataset(data.cases, sources, plan.scheme, plan.views, teaching=False)
     return DataLoader(
         PatientPatches(patches, numbers),
         batch_sampler=SharedBatches([keys[i : i + size] for i in range(0, len(keys), size)], share),
-        num_workers=min(worker_count(settings), 1),
+        num_workers=min(worker_count(plan.settings), 1),
         pin_memory=torch.cuda.is_available(),
     )

@@ -15,15 +15,15 @@ from carcinomap.errors import InputError
 from carcinomap.evaluation import Confusion
 from carcinomap.files import write_json
 from carcinomap.model import Model, ModelSpec, Network, build_network, save_model
-from carcinomap.slide import View
 from carcinomap.training.batches import Division
 from carcinomap.training.data import TrainingData, prepare, sampler_of
 from carcinomap.training.fitting_batch import fitting_batch
 from carcinomap.training.frequency import area_in_patches, area_in_tissue, prior_shift
 from carcinomap.training.hardware import first_device, hardware, is_first_process
 from carcinomap.training.initial import lower_scores, start_from
-from carcinomap.training.loop import fit, length
+from carcinomap.training.loop import fit
 from carcinomap.training.loss import SegmentationLoss, balanced_weights
+from carcinomap.training.plan import Plan, length
 from carcinomap.training.provenance import provenance, summary
 from carcinomap.training.rehearsal import rehearse
 from carcinomap.training.run import Run, read_checkpoint
@@ -86,53 +86,45 @@ def train(
     first = is_first_process()
     if first:
         run.check(settings, scheme, init, resume, overwrite)
-    network = _network(settings, scheme, init is None)
-    notes = []
-    if init is not None:
-        network, note = start_from(network, scheme, init)
-        notes.append(note)
+    network, notes = _network(settings, scheme, init)
     data = prepare(cohort, scheme, settings)
     if settings.patience is not None and not data.validation:
         raise InputError("--patience waits for validations; give --validation-share too")
-    views = network.views(settings.mpp, settings.patch)
-    division = _division(settings, network, run.batch() if resume else None)
-    rehearse(network, views, division)
+    plan = _plan(settings, scheme, network, data, run.batch() if resume else None)
+    rehearse(network, plan.views, plan.division)
     if first:
         if resume:
             run.check_split(data.cases)
-        run.begin(settings, scheme, init, resume, division.batch)
+        run.begin(settings, scheme, init, resume, plan.division.batch)
         run.write_split(data.cases)
-    loss = _loss(data, scheme, settings, views[0])
+    loss = _loss(data, plan)
     if init is None and loss.shift is not None:
         lower_scores(network.module, loss.shift)
-    steps = length(settings, data, division.batch)
-    task = SegmentationTask(
-        network.module,
-        network.preprocessing,
-        scheme,
-        settings,
-        steps,
-        division,
-        len(data.validators),
-        loss,
-    )
-    checkpoint = fit(task, data, scheme, settings, views, division, run, steps, resume)
-    scores = _load(checkpoint, task, scheme, settings.seed)
+    task = SegmentationTask(network, plan, len(data.validators), loss)
+    checkpoint = fit(task, data, plan, run, resume)
+    scores = _load(checkpoint, task, plan)
     result = TrainingResult(run.model, scores, task.global_step, (*data.notes, *notes))
     if first:
-        _save(result, network, data, scheme, settings, division.batch)
+        _save(result, network, data, plan)
         write_json(run.summary, summary(scores, result.steps, time.time() - started, result.notes))
     return result
 
 
-def _network(settings: TrainingSettings, scheme: ClassScheme, from_scratch: bool) -> Network:
+def _network(
+    settings: TrainingSettings, scheme: ClassScheme, init: str | Path | None
+) -> tuple[Network, list[str]]:
+    """Return the network to begin with, and what a user should know of it."""
     torch.manual_seed(settings.seed)
-    weights = settings.encoder_weights if from_scratch else None
+    pretrained: bool | Path = settings.pretrained
+    if init is not None:
+        pretrained = False
+    elif settings.encoder_weights is not None:
+        pretrained = Path(settings.encoder_weights)
     network = build_network(
         settings.architecture,
         settings.encoder,
         len(scheme),
-        pretrained=settings.pretrained and from_scratch if weights is None else Path(weights),
+        pretrained=pretrained,
         width=settings.width,
         context=settings.context,
         decoder_width=settings.decoder_width,
@@ -143,26 +135,36 @@ def _network(settings: TrainingSettings, scheme: ClassScheme, from_scratch: bool
             f"--patch {settings.patch}: must be a multiple of {network.stride}, the stride of "
             f"this {network.architecture}"
         )
-    return network
+    if init is None:
+        return network, []
+    network, note = start_from(network, scheme, init)
+    return network, [note]
 
 
-def _division(settings: TrainingSettings, network: Network, before: int | None) -> Division:
-    """Return how a step's patches are divided; they are counted here where that is left open.
+def _plan(
+    settings: TrainingSettings,
+    scheme: ClassScheme,
+    network: Network,
+    data: TrainingData,
+    before: int | None,
+) -> Plan:
+    """Settle what is left open: how many patches a step has, and how many steps there are.
 
-    Not once more, where a run goes on that has taken ``before`` patches a step.
+    The patches are not counted once more, where a run goes on that has had ``before`` a step.
     """
+    views = network.views(settings.mpp, settings.patch)
     batch = settings.batch or before
     if not batch:
-        views = network.views(settings.mpp, settings.patch)
         half = hardware(settings)["precision"] != "32-true"
         fits = fitting_batch(network.module, views, first_device(settings), half)
         batch = fits * settings.accumulate
-    return Division(batch, settings.devices * settings.nodes, settings.accumulate)
+    division = Division(batch, settings.devices * settings.nodes, settings.accumulate)
+    steps = length(settings, data.tissue_mm2(), division.batch)
+    return Plan(scheme, settings, views, division, steps)
 
 
-def _loss(
-    data: TrainingData, scheme: ClassScheme, settings: TrainingSettings, view: View
-) -> SegmentationLoss:
+def _loss(data: TrainingData, plan: Plan) -> SegmentationLoss:
+    scheme, settings, view = plan.scheme, plan.settings, plan.views[0]
     weights = shift = None
     sampler = sampler_of(data, scheme, settings, view)
     if settings.class_weights == "balanced":
@@ -176,31 +178,24 @@ def _loss(
     return SegmentationLoss(settings.dice, settings.focal, settings.label_smoothing, weights, shift)
 
 
-def _load(path: Path, task: SegmentationTask, scheme: ClassScheme, seed: int) -> dict[str, Any]:
+def _load(path: Path, task: SegmentationTask, plan: Plan) -> dict[str, Any]:
     """Load the weights of a checkpoint into the task's network and return their scores."""
     checkpoint = read_checkpoint(path)
     task.load_state_dict(checkpoint["state_dict"])
     patients = [Confusion(np.array(matrix)) for matrix in checkpoint.get("patients", [])]
-    intervals = score_intervals(patients, scheme, seed)
+    intervals = score_intervals(patients, plan.scheme, plan.settings.seed)
     return {**checkpoint["scores"], **({"intervals": intervals} if intervals else {})}
 
 
-def _save(
-    result: TrainingResult,
-    network: Network,
-    data: TrainingData,
-    scheme: ClassScheme,
-    settings: TrainingSettings,
-    batch: int,
-) -> None:
+def _save(result: TrainingResult, network: Network, data: TrainingData, plan: Plan) -> None:
     spec = ModelSpec(
         architecture=network.architecture,
         kwargs=network.kwargs,
-        classes=scheme,
-        views=network.views(settings.mpp, settings.patch),
+        classes=plan.scheme,
+        views=plan.views,
         stride=network.stride,
         preprocessing=network.preprocessing,
-        training=provenance(data, scheme, settings, result.steps, batch, result.notes),
+        training=provenance(data, plan, result.steps, result.notes),
         scores=result.scores,
         version=__version__,
     )

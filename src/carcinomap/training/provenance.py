@@ -8,35 +8,25 @@ from typing import Any
 import lightning
 import torch
 
-from carcinomap.annotation import ClassScheme
 from carcinomap.slide import Slide
 from carcinomap.slide.stain import typical_stain
 from carcinomap.storage import local_copy
 from carcinomap.training.data import TrainingData
-from carcinomap.training.settings import TrainingSettings
+from carcinomap.training.plan import Plan
 from carcinomap.version import __version__
 
 STAINED = 16  # slides whose colours are measured, spread over those that teach
 
 
-def provenance(
-    data: TrainingData,
-    scheme: ClassScheme,
-    settings: TrainingSettings,
-    steps: int,
-    batch: int,
-    notes: Sequence[str],
-) -> dict[str, Any]:
+def provenance(data: TrainingData, plan: Plan, steps: int, notes: Sequence[str]) -> dict[str, Any]:
     """Return what is known of the data and of the way of training, as plain values.
 
     Nothing in it depends on when or how fast: the same training gives the same bytes.
 
     Args:
         data: What it learned from.
-        scheme: The classes.
-        settings: How.
+        plan: How.
         steps: Taken in all.
-        batch: Patches of each.
         notes: What a user should know.
     """
     patients: dict[str, list[str]] = {}
@@ -49,13 +39,13 @@ def provenance(
     return {
         "patients": {split: sorted(names) for split, names in sorted(patients.items())},
         "slides": dict(sorted(slides.items())),
-        "annotated_mm2": data.annotated_mm2(scheme),
+        "annotated_mm2": data.annotated_mm2(plan.scheme),
         "tissue_mm2": round(data.tissue_mm2(), 4),
         "stain": _stain(data),
         "notes": list(notes),
-        "settings": settings.model_dump(),
+        "settings": plan.settings.model_dump(),
         "steps": steps,
-        "batch": batch,
+        "batch": plan.division.batch,
         "fingerprints": {
             case.name: hashlib.sha256(local_copy(case.annotation).read_bytes()).hexdigest()
             for case in data.cases

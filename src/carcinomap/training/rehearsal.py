@@ -26,11 +26,10 @@ def rehearse(network: Network, views: tuple[View, ...], division: Division) -> N
     Raises:
         InputError: A part is a single patch, and the network normalises over several.
     """
-    part = division.batch // (division.processes * division.parts)
-    if part > 1 and division.processes == 1:
+    if division.size > 1 and division.processes == 1:
         return
     twin = copy.deepcopy(network.module).train()
-    count = min(part, ENOUGH)
+    count = min(division.size, ENOUGH)
     try:
         logits = twin(*(torch.zeros(count, 3, view.size, view.size) for view in views))
     except ValueError as error:  # of a normalisation over one value

@@ -8,16 +8,15 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from carcinomap.annotation import IGNORE, ClassScheme
+from carcinomap.annotation import IGNORE
 from carcinomap.evaluation import Confusion
-from carcinomap.model import Preprocessing
+from carcinomap.model import Network
 from carcinomap.training.augmentation import Augmentation, Variation
-from carcinomap.training.batches import Division
 from carcinomap.training.depthwise import in_full_precision_on_cpu
 from carcinomap.training.loss import SegmentationLoss
-from carcinomap.training.settings import TrainingSettings
+from carcinomap.training.plan import Plan
 from carcinomap.training.validation import PatientConfusion, pooled_scores
 
 WARM_UP = 0.1  # share of the training during which the learning rate rises
@@ -38,48 +37,33 @@ class SegmentationTask(lightning.LightningModule):
     """Teaches a network to tell the classes apart.
 
     Args:
-        network: Normalised images (n, 3, h, w), one for each view → logits (n, classes, h, w).
-        preprocessing: How the network wants its pixels.
-        scheme: The classes.
-        settings: How to train.
-        steps: Length of the training, or None where only the time limits it.
-        division: Of a step's patches.
+        network: It takes images (n, 3, h, w), one for each view, to logits (n, classes, h, w).
+        plan: How the training goes.
         validators: Number of patients who validate.
         loss: What the network learns by.
     """
 
     def __init__(
-        self,
-        network: nn.Module,
-        preprocessing: Preprocessing,
-        scheme: ClassScheme,
-        settings: TrainingSettings,
-        steps: int | None,
-        division: Division,
-        validators: int,
-        loss: SegmentationLoss,
+        self, network: Network, plan: Plan, validators: int, loss: SegmentationLoss
     ) -> None:
         super().__init__()
         # Nearly twice as fast on CPUs, and what tensor cores want.
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = network.module.to(memory_format=torch.channels_last)
         in_full_precision_on_cpu(self.network)
-        self._scheme = scheme
-        self._settings = settings
-        self._steps = steps
-        self._division = division
+        self._plan = plan
         self._clock = _Clock()
         self._scores: dict[str, Any] = {}
         self._patients: list[Any] = []
         self._loss = loss
-        self._augment = Augmentation(Variation.of(settings), settings.seed)
-        self._confusion = PatientConfusion(validators, len(scheme))
+        self._augment = Augmentation(Variation.of(plan.settings), plan.settings.seed)
+        self._confusion = PatientConfusion(validators, len(plan.scheme))
         for name in ("mean", "std"):
-            values = torch.tensor(getattr(preprocessing, name)).view(1, 3, 1, 1)
+            values = torch.tensor(getattr(network.preprocessing, name)).view(1, 3, 1, 1)
             self.register_buffer(name, values, persistent=False)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the optimiser; its learning rate is set before every step."""
-        settings = self._settings
+        settings = self._plan.settings
         if settings.optimiser == "adam":
             return torch.optim.Adam(self.network.parameters(), settings.learning_rate)
         return torch.optim.AdamW(
@@ -88,14 +72,15 @@ class SegmentationTask(lightning.LightningModule):
 
     def progress(self) -> float:
         """Return how much of the training is done, 0–1, by steps or by time."""
-        by_steps = self.global_step / self._steps if self._steps else 0.0
-        by_time = self._seconds() / 60 / self._settings.minutes if self._settings.minutes else 0.0
+        steps, minutes = self._plan.steps, self._plan.settings.minutes
+        by_steps = self.global_step / steps if steps else 0.0
+        by_time = self._seconds() / 60 / minutes if minutes else 0.0
         return min(1.0, max(by_steps, by_time))
 
     def _seconds(self) -> float:
         """Return how long the training has taken, with all that was before it went on."""
         seconds = self._clock.seconds
-        if self._division.processes == 1:
+        if self._plan.division.processes == 1:
             return seconds
         # The first process's clock is everybody's: rates that differ would part the weights.
         return float(self.trainer.strategy.broadcast(seconds))
@@ -107,9 +92,9 @@ class SegmentationTask(lightning.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set the learning rate, and what is random in the network, by the step alone."""
         place = (self.global_step, self.global_rank, self._part(batch_idx))
-        state = np.random.SeedSequence([self._settings.seed, *place]).generate_state(1)
+        state = np.random.SeedSequence([self._plan.settings.seed, *place]).generate_state(1)
         torch.manual_seed(int(state[0]))
-        rate = self._settings.learning_rate * schedule(self.progress())
+        rate = self._plan.settings.learning_rate * schedule(self.progress())
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
         self.log("learning_rate", rate)
@@ -117,7 +102,7 @@ class SegmentationTask(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
         images, labels = batch
-        samples = self._division.samples(self.global_rank, self._part(batch_idx))
+        samples = self._plan.division.samples(self.global_rank, self._part(batch_idx))
         images, labels = self._augment(_light(images), labels, samples, self.global_step)
         loss: Tensor = self._loss(self._logits(images), labels)
         # Lightning's own count of steps is one too high whenever a training has gone on.
@@ -139,7 +124,7 @@ class SegmentationTask(lightning.LightningModule):
         """Log the IoU of every class and their mean."""
         matrices = self._confusion.compute().cpu().numpy()
         self._confusion.reset()
-        scores = pooled_scores([Confusion(one) for one in matrices], self._scheme)
+        scores = pooled_scores([Confusion(one) for one in matrices], self._plan.scheme)
         of_classes = {f"val/iou/{name}": value for name, value in scores["iou"].items()}
         logged = {"val/mean_iou": scores["mean_iou"], **of_classes, "step": self.global_step}
         self.log_dict({name: float(value) for name, value in logged.items()})
@@ -161,7 +146,7 @@ class SegmentationTask(lightning.LightningModule):
         return self._logits(_light(images)).argmax(dim=1)
 
     def _part(self, batch_idx: int) -> int:
-        return batch_idx % self._division.parts
+        return batch_idx % self._plan.division.parts
 
     def _logits(self, images: Images) -> Tensor:
         mean, std = self.get_buffer("mean"), self.get_buffer("std")
@@ -177,8 +162,9 @@ class SegmentationTask(lightning.LightningModule):
         board: Any = getattr(self.logger, "experiment", None)
         if board is None:
             return
-        colours = torch.tensor([*self._scheme.colours_rgb, *[(255, 255, 255)]]).to(images.device)
-        white = len(self._scheme)
+        scheme = self._plan.scheme
+        colours = torch.tensor([*scheme.colours_rgb, *[(255, 255, 255)]]).to(images.device)
+        white = len(scheme)
         rows = []
         for image, truth, guess in list(zip(images, labels, predicted, strict=True))[:SHOWN]:
             counted = truth != IGNORE
