@@ -108,7 +108,7 @@ def measure(path, scheme, options):
     sources = [PatchSource.of(number, case, scheme) for number, case in enumerate(cases)]
     sampler = PatchSampler(sources, scheme, VIEW, 0, Sampling(scale_jitter=0.2))
     batches = Batches(sampler, -(-options.patches // BATCH))
-    dataset = PatchDataset(cases, dict(enumerate(sources)), scheme, [VIEW], teaching=True)
+    dataset = PatchDataset(cases, sources, scheme, [VIEW], teaching=True)
     rows = []
     for workers in WORKERS:
         readers = [Feed(dataset, batches, workers), Bare(cases, batches, workers)]

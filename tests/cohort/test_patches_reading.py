@@ -78,9 +78,8 @@ def line(name: str = "a", mpp: str = "1", split: str = "") -> str:
 
 def patches(cohort: Cohort, scheme: ClassScheme, case: int, points: list[tuple[float, float]]):
     found = cohort.cases[case]
-    data = PatchDataset(
-        cohort.cases, {case: PatchSource.of(case, found, scheme)}, scheme, [View(0.5, 96)], True
-    )
+    source = PatchSource.of(case, found, scheme)
+    data = PatchDataset(cohort.cases, [source], scheme, [View(0.5, 96)], True)
     return [data[PatchKey(case, x, y)] for x, y in points]
 
 

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from carcinomap.errors import InputError
@@ -52,6 +55,23 @@ def test_a_file_that_cannot_be_read_is_no_summary(tmp_path, monkeypatch):
 
     monkeypatch.setattr("carcinomap.slide.finding.read_small", denied)
     assert found(tmp_path, "a.png", "a.json") == ["a.png"]
+
+
+def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
+    real = os.scandir
+
+    def scandir(folder):
+        if Path(folder).name in ("closed", "lost+found"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return real(folder)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    (tmp_path / "lost+found").mkdir()
+    assert found(tmp_path, "a.svs") == ["a.svs"]
+    (tmp_path / "closed").mkdir()
+    with pytest.raises(InputError, match=r"closed: this folder cannot be read \(Permission den"):
+        find_slides(tmp_path)
+    assert find_slides(tmp_path / "*.svs") == [tmp_path / "a.svs"]
 
 
 def test_label_images_do_not_count(tmp_path):

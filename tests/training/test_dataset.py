@@ -42,7 +42,7 @@ def make(monkeypatch):
         source = PatchSource(
             0, 1000, 1000, 0.5, TissueMask(mask, 8.0, 0.5), AnnotationSet((region,))
         )
-        return PatchDataset([Case(Path("a.svs"))], {0: source}, SCHEME, views, teaching)
+        return PatchDataset([Case(Path("a.svs"))], [source], SCHEME, views, teaching)
 
     return dataset
 

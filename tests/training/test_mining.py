@@ -35,7 +35,7 @@ class HalfDark:
 @pytest.fixture
 def dataset(monkeypatch):
     monkeypatch.setattr(Case, "open_slide", lambda case: HalfDark())
-    return PatchDataset([Case(Path("a.svs"))], {0: source()}, SCHEME, VIEWS, teaching=True)
+    return PatchDataset([Case(Path("a.svs"))], [source()], SCHEME, VIEWS, teaching=True)
 
 
 def source():

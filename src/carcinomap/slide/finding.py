@@ -3,7 +3,7 @@
 import glob
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from carcinomap.errors import InputError, existing_file
@@ -26,6 +26,7 @@ IMAGE_SUFFIXES = frozenset([".png", ".jpg", ".jpeg"])
 TIFF_SUFFIXES = frozenset([".tif", ".tiff"])
 LABEL_ENDINGS = ("_mask", "_label", "_labels")
 OUTPUT_SUFFIXES = (".ome.tif", ".geojson", ".png")  # a map, its outlines and its overview
+RESCUED = "lost+found"  # at the root of a disk; for administrators alone
 CLOSED_FOLDERS = (".partial", ".zarr")  # an unfinished result, an image in many files
 SUMMARY_KEYS = {"slide", "model", "tissue_mm2"}
 LARGEST_SUMMARY = 1_000_000
@@ -53,7 +54,7 @@ def find_slides(path: str | os.PathLike[str] | AnyPath) -> list[AnyPath]:
     that those on the web mean one file, which is not looked for before it is opened.
 
     Raises:
-        InputError: There is none.
+        InputError: There is none, or a folder may not be read.
         CarcinomapError: The storage cannot be asked.
     """
     path = as_path(path)
@@ -61,7 +62,7 @@ def find_slides(path: str | os.PathLike[str] | AnyPath) -> list[AnyPath]:
         return [path]
     kind, found = kind_of(path), list[AnyPath]()
     if kind == "folder":
-        found = _slides_of(visible_files(path))
+        found = _slides_of(visible_files(path, _refuse))
     elif not kind and any(sign in str(path) for sign in "*?"):
         found = _matching(path)
     elif kind == "file" or isinstance(path, Path):
@@ -80,11 +81,26 @@ def _matching(pattern: AnyPath) -> list[AnyPath]:
     return [file for file in found if not is_own_output(file)]
 
 
-def visible_files(folder: AnyPath) -> list[AnyPath]:
+def _refuse(error: OSError) -> None:
+    """Raise InputError for a folder that may not be read: slides in it would be passed over."""
+    if not isinstance(error, FileNotFoundError) and Path(error.filename).name != RESCUED:
+        raise InputError(
+            f"{error.filename}: this folder cannot be read ({error.strerror}); a pattern such as "
+            "'FOLDER/*.svs' leaves it out"
+        ) from error
+
+
+def visible_files(
+    folder: AnyPath, unreadable: Callable[[OSError], None] | None = None
+) -> list[AnyPath]:
     """Return every file below a folder, in a stable order.
 
     Not those that are hidden, in an unfinished result, or part of an image that is a folder. Links
     to folders are followed, into each folder once; a link to what is not there is in the list.
+
+    Args:
+        folder: Where to look.
+        unreadable: Is told of each folder on a disk that may not be read; they are passed over.
 
     Raises:
         CarcinomapError: The folder is elsewhere and its storage cannot be asked.
@@ -94,7 +110,7 @@ def visible_files(folder: AnyPath) -> list[AnyPath]:
         return [file for file in list_files(folder) if _is_visible(file.parts[below:])]
     found: list[Path] = []
     entered = set()
-    for inside, folders, files in os.walk(folder, followlinks=True):
+    for inside, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
         if (real := os.path.realpath(inside)) in entered:  # links can lead in a circle
             folders.clear()
             continue

@@ -167,10 +167,9 @@ def training_loader(
     it shows tissue there, as it will to whoever uses the model, but no label.
     """
     sampler = sampler_of(data, plan.scheme, plan.settings, plan.views[0])
-    sources = {source.case: source for source in data.training}
     workers = worker_count(plan.settings)
     return DataLoader(
-        PatchDataset(data.cases, sources, plan.scheme, plan.views, teaching=True),
+        PatchDataset(data.cases, data.training, plan.scheme, plan.views, teaching=True),
         batch_sampler=KeyBatches(sampler, plan.division, plan.interval, now),
         num_workers=workers,
         persistent_workers=workers > 0,
@@ -209,9 +208,9 @@ def validation_loader(
             "let more patients validate (--validation-share), or train on fewer devices"
         )
     size = min(plan.division.size, len(keys) // processes)
-    sources = {source.case: source for source in data.validation}
-    numbers = {case: data.validators.index(data.cases[case].patient) for case in sources}
-    patches = PatchDataset(data.cases, sources, plan.scheme, plan.views, teaching=False)
+    validating = {source.case for source in data.validation}
+    numbers = {case: data.validators.index(data.cases[case].patient) for case in validating}
+    patches = PatchDataset(data.cases, data.validation, plan.scheme, plan.views, teaching=False)
     return DataLoader(
         PatientPatches(patches, numbers),
         batch_sampler=SharedBatches([keys[i : i + size] for i in range(0, len(keys), size)], share),

@@ -1,6 +1,6 @@
 """From a key to what a network sees there, and the labels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ class PatchDataset(Dataset[Patch]):
 
     Args:
         cases: The cohort's cases; ``PatchKey.case`` counts in them.
-        sources: What is known of the cases that keys may name, by case index.
+        sources: What is known of the cases that keys may name.
         scheme: The classes.
         views: What the network sees; the first is the patch that has labels.
         teaching: What becomes of bare glass. To teach, it is class 0, and where it was outlined
@@ -32,13 +32,13 @@ class PatchDataset(Dataset[Patch]):
     def __init__(
         self,
         cases: Sequence[Case],
-        sources: dict[int, PatchSource],
+        sources: Iterable[PatchSource],
         scheme: ClassScheme,
         views: Sequence[View],
         teaching: bool,
     ) -> None:
         self._slides = SlideStore(cases)
-        self._sources = sources
+        self._sources = {source.case: source for source in sources}
         self._scheme = scheme
         self._views = views
         self._teaching = teaching

@@ -43,8 +43,7 @@ def contact_sheet(
     data = prepare(cohort, scheme, settings)
     view = View(settings.mpp, settings.patch)
     sampler = sampler_of(data, scheme, settings, view)
-    sources = {source.case: source for source in data.training}
-    dataset = PatchDataset(data.cases, sources, scheme, [view], teaching=True)
+    dataset = PatchDataset(data.cases, data.training, scheme, [view], teaching=True)
     variation = Variation.of(settings)
     rows = []
     for sample in range(count):
