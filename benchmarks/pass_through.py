@@ -46,6 +46,7 @@ class PassThrough:
     stride = STRIDE
     batch_pixels = 0
     at_once = 1
+    side = None
     any_size = True
 
     def __init__(self, mpp, smooth=1, lesions=False):

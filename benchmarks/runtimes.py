@@ -63,6 +63,7 @@ class Eager:
 
     batch_pixels = 0
     at_once = 1
+    side = None
 
     def __init__(self, model):
         self.views = model.spec.views

@@ -157,9 +157,11 @@ def test_a_folder_from_elsewhere_needs_no_table_of_tiles(tmp_path: Path) -> None
     cohort = read_cohort(tmp_path)
     assert [case.patient for case in cohort.cases] == ["a", "b"]
     assert [case.annotation.parent.name for case in cohort.cases] == ["train_label"] * 2
-    assert any("no table of patients" in note for note in cohort.notes)
+    assert any("no table tells patients" in note for note in cohort.notes)
     with pytest.raises(InputError, match="column 'mpp'"):
         prepare(cohort, cohort.scheme, TrainingSettings(**TINY))
+    (tmp_path / "cohort.csv").write_text("slide,mpp\na,1\nb,1\n")
+    assert any("no table tells patients" in note for note in read_cohort(tmp_path).notes)
     (tmp_path / "cohort.csv").write_text("slide,mpp,patient\na,1,x\nb,1,y\n")
     cohort = read_cohort(tmp_path)
     assert not cohort.notes

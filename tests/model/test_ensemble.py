@@ -20,6 +20,7 @@ class Member:
         self.stride = stride
         self.batch_pixels = 0
         self.at_once = 1
+        self.side = None
         self.any_size = True
         self.place = np.random.default_rng(seed).random((4, 8, 8)).astype(np.float32)
         self.seen: list[np.ndarray] = []

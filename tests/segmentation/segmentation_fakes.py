@@ -59,6 +59,7 @@ class FakeRuntime:
         self.stride = stride
         self.batch_pixels = 0
         self.at_once = 1
+        self.side: int | None = None
         self.any_size = any_size
         self.shapes: list[tuple[int, ...]] = []
 

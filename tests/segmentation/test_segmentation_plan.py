@@ -116,6 +116,7 @@ def test_a_small_map_gets_a_small_tile() -> None:
     assert TilePlan.of(480, 324, 1408, 192, 32, everything).size == 512
     assert TilePlan.of(1100, 324, 1408, 192, 32, everything).size == 1408
     assert TilePlan.of(10, 10, 1024, 256, 32, inside()).tiles == ()
+    assert TilePlan.of(10, 10, 96, 32, 32, everything, least=96).size == 96
 
 
 def test_tile_and_overlap_are_rounded_up_to_the_stride() -> None:

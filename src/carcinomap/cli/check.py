@@ -36,7 +36,10 @@ _STYLES = {"error": "red", "warning": "yellow"}
 
 def check(
     cohort: Annotated[
-        Path, typer.Argument(help="Folder of slides with annotations beside them, or a CSV table.")
+        Path,
+        typer.Argument(
+            help="Folder of slides with annotations beside them, a CSV table, or a slide."
+        ),
     ],
     work: WorkSettings,
     common: Common,

@@ -10,7 +10,8 @@ from carcinomap.annotation import ClassScheme
 ClassesOption = Annotated[
     Path | None,
     typer.Option(
-        "--classes", help="YAML file that names the classes; BACH's four where none is given."
+        "--classes",
+        help="YAML file that names the classes; else those of the maps or tiles, or BACH's four.",
     ),
 ]
 

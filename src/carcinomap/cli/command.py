@@ -59,12 +59,13 @@ class Common:
 
 
 _COMMON: dict[str, Any] = {
-    "seed": (Annotated[int, typer.Option(min=0, help="Seed of everything random.")], 0),
+    "seed": (Annotated[int, typer.Option(min=0, help="Seed of what is random.")], 0),
     "workers": (
         Annotated[
             int | None,
             typer.Option(
-                min=0, help="Threads that work at once, in each process (chosen by itself)."
+                min=0,
+                help="Threads of each process, or slides, at once (chosen by itself).",
             ),
         ],
         None,

@@ -31,7 +31,10 @@ of one process share the work on a slide, but for its outlines."""
 
 def tiles(
     cohort: Annotated[
-        Path, typer.Argument(help="Folder of slides with annotations beside them, or a CSV table.")
+        Path,
+        typer.Argument(
+            help="Folder of slides with annotations beside them, a CSV table, or a slide."
+        ),
     ],
     settings: TileSettings,
     work: WorkSettings,
@@ -57,7 +60,9 @@ def tiles(
 
     Writes dataset/train_feature/ (images), dataset/train_label/ (class indices; 255 is ignored),
     tiles.csv (where each came from), classes.yaml and palette.csv. What is finished is kept: the
-    same command goes on. Only to look at patches: `carcinomap tiles SLIDES/ --preview sheet.png`
+    same command goes on.
+
+    Only to look at patches: `carcinomap tiles SLIDES/ --mpp 1 --preview sheet.png`
     """
     from carcinomap.cohort import read_cohort, write_tiles  # noqa: PLC0415
 

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 def train(
     cohort: Annotated[
-        Path, typer.Argument(help="Folder of slides with annotations beside them, or a CSV table.")
+        Path,
+        typer.Argument(
+            help="Folder of slides with annotations beside them, a CSV table, or a slide."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
     settings: TrainingSettings,

@@ -111,8 +111,8 @@ def _patches(folder: PatchFolder) -> Survey:
     if folder.written_here:
         raise InputError(f"{folder.path}: unfinished; the same carcinomap tiles command goes on")
     listing = _folder(folder.features, folder.path)
-    if all(entry.row is None for entry in listing.entries):
-        message = f"{folder.path}: no table of patients, so each image counts as one of its own"
+    if not any(entry.row and entry.row.patient for entry in listing.entries):
+        message = f"{folder.path}: no table tells patients, so each image counts as one of its own"
         listing.findings.append(Finding("note", "patients unknown", message))
     files = AnnotationFiles([folder.labels], [entry.slide for entry in listing.entries])
     found = _paired(folder.path, listing, files, even_odd_holes=False)

@@ -28,7 +28,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
 
 SECONDS = 120.0  # for all of it: a slow network drive and a busy machine take their time
 GRACE_SECONDS = 2.0  # for a process to go that was killed; in the hands of a driver it may not
-INSTALL_AGAIN = "pip install --force-reinstall carcinomap"
+INSTALL_AGAIN = "in carcinomap's folder: pip install --force-reinstall ."
 
 
 @dataclass(frozen=True)

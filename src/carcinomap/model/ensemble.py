@@ -57,6 +57,7 @@ class Ensemble:
         self.classes = first.classes
         self.views = first.views
         self.stride = first.stride
+        self.side = next((one.side for one in members if one.side), None)  # all have these views
         self.batch_pixels = first.batch_pixels
         self.at_once = first.at_once
 

@@ -36,12 +36,14 @@ class OnnxModel(Model):
     Args:
         spec: What the description beside the file says.
         path: The file.
+        side: The only height and width in pixels that it takes; None where it takes any.
     """
 
     path: Path
+    side: int | None
 
-    def __init__(self, spec: ModelSpec, path: Path) -> None:
-        vars(self).update(spec=spec, path=path)
+    def __init__(self, spec: ModelSpec, path: Path, side: int | None = None) -> None:
+        vars(self).update(spec=spec, path=path, side=side)
 
     @property
     def network(self) -> "nn.Module":
@@ -122,6 +124,7 @@ def load_onnx(path: str | Path) -> OnnxModel:
             preprocessing=Preprocessing(description.mean, description.std),
         ),
         path,
+        sides[0],
     )
 
 

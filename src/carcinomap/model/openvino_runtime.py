@@ -44,6 +44,7 @@ class OpenVinoRuntime:
         self.classes = model.spec.classes
         self.views = model.spec.views
         self.stride = model.spec.stride
+        self.side = model.side if isinstance(model, OnnxModel) else None
         self.at_once = math.ceil((threads or usable_threads()) / members)
         self._settings = {
             "INFERENCE_PRECISION_HINT": "f32",

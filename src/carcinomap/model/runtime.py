@@ -20,6 +20,7 @@ class Runtime(Protocol):
         classes: What the channels of the output mean.
         views: What the model sees around a point; a batch has one array for each.
         stride: Height and width of the arrays are multiples of it, in pixels.
+        side: The only height and width, in pixels, of the arrays; None where any will do.
         batch_pixels: Pixels of the first view that a batch should have for full speed; 0 where
             one tile at a time is as fast.
         at_once: Batches that are computed at the same time.
@@ -29,6 +30,7 @@ class Runtime(Protocol):
     classes: ClassScheme
     views: tuple[View, ...]
     stride: int
+    side: int | None
     batch_pixels: int
     at_once: int
 

@@ -60,6 +60,7 @@ class TorchRuntime:
         self.classes = model.spec.classes
         self.views = model.spec.views
         self.stride = model.spec.stride
+        self.side: int | None = None
         if threads is not None:
             torch.set_num_threads(threads)
         module = Probabilities(model).to(memory_format=torch.channels_last).to(device)

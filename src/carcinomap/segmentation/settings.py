@@ -18,7 +18,11 @@ class SegmentationSettings(Settings):
     """Options of the segmentation; all but ``readers`` can change the result."""
 
     tile: int = _network(
-        1408, ge=32, le=8192, description="Side of the tiles the network sees, in map pixels."
+        1408,
+        ge=32,
+        le=8192,
+        description="Side of the tiles the network sees, in map pixels; a network that takes one "
+        "size alone gets that.",
     )
     overlap: int = _network(
         192,

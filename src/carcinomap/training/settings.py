@@ -23,7 +23,7 @@ class TrainingSettings(Settings):
     architecture: str = _network(
         "context-unet",
         description="Network: 'context-unet', which sees the surroundings too, 'unet', "
-        "'atrous-resnet', or any other architecture of segmentation-models-pytorch.",
+        "'atrous-resnet', or any other that segmentation-models-pytorch has.",
     )
     encoder: str = _network(
         "efficientnet-lite0",

@@ -46,10 +46,10 @@ def plan_of(job: Job) -> tuple[TilePlan, Interest]:
         x, y, width, height = (length * job.ratio for length in box)
         return mask.fraction(x, y, width, height) > 0
 
-    settings = job.settings
-    tiles = (settings.tile, settings.overlap, job.runtime.stride)
+    settings, side = job.settings, job.runtime.side
+    tiles = (side or settings.tile, settings.overlap, job.runtime.stride)
     fitted = any_size and settings.batch in (None, 1)  # a batch is of one shape
-    return TilePlan.of(*job.size, *tiles, wanted, fitted), mask
+    return TilePlan.of(*job.size, *tiles, wanted, fitted, side or 0), mask
 
 
 def map_slide(job: Job, spool: Spool, inside: Outputs) -> None:

@@ -73,6 +73,7 @@ class TilePlan:
         stride: int,
         wanted: Wanted,
         fitted: bool = False,
+        least: int = 0,
     ) -> "TilePlan":
         """Plan a map of ``width`` × ``height``.
 
@@ -87,10 +88,11 @@ class TilePlan:
             wanted: Asked about boxes of any size within the map.
             fitted: Tiles are no larger than what is wanted needs. Else all are squares of one
                 size, for runtimes that have to prepare themselves for every shape they meet.
+            least: Side below which no map makes the tiles smaller.
         """
         size = -(-tile // stride) * stride
         power = 2 ** (-(-max(width, height) // stride) - 1).bit_length()
-        size = min(size, stride * power)
+        size = max(min(size, stride * power), least)
         overlap = min(-(-overlap // stride), size // stride // 2) * stride
         x, y = (_Axis(length, size, overlap, stride, fitted) for length in (width, height))
         tiles = _cheapest(x, y, wanted)
