@@ -1,6 +1,7 @@
 """``carcinomap tiles``, and training from what it leaves."""
 
 import json
+import shutil
 from pathlib import Path
 
 from as_typed import TINY, call
@@ -50,6 +51,21 @@ def test_a_preview_writes_no_tiles(made_slides: Path, tmp_path: Path) -> None:
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width > 500
     assert [file.name for file in tmp_path.iterdir()] == ["sheet.png"]
+
+
+def test_a_preview_tells_what_is_wrong_with_slides_and_names(
+    made_slides: Path, tmp_path: Path
+) -> None:
+    slides = tmp_path / "slides"
+    shutil.copytree(made_slides, slides)
+    (slides / "slide-02.svs").write_bytes(b"no slide")
+    result = call("tiles", slides, "--mpp", 1, "--preview", tmp_path / "sheet.png")
+    assert result.exit_code == 0, result.output
+    assert "left out: " in result.stderr
+    assert "slide-02.svs" in result.stderr
+    result = call("tiles", slides, "--preview", tmp_path / "sheet.pdf")
+    assert result.exit_code == 2
+    assert "a picture's name ends with" in result.stderr
 
 
 def test_it_is_asked_what_to_write(made_slides: Path) -> None:

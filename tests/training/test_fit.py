@@ -1,3 +1,4 @@
+import hashlib
 import json
 import threading
 import time
@@ -127,6 +128,44 @@ def test_patience_needs_somebody_who_validates(cohort, tmp_path):
     last = replace(cohort.cases[-1], split="val")  # as a table can say, whatever the share
     chosen = replace(cohort, cases=(*cohort.cases[:-1], last))
     assert train(chosen, tmp_path / "somebody", settings).steps == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"mpp": 20_000}, "no room|tissue of the size"),
+        ({"encoder": "tu-nobody"}, "tu-nobody"),
+        ({"devices": 5, "batch": 5}, "too few to be shared"),
+    ],
+)
+def test_an_earlier_run_goes_only_for_one_that_can_begin(cohort, tmp_path, changed, told):
+    run = tmp_path / "run"
+    result = train(cohort, run, TrainingSettings(**SMALL, steps=1))
+    kept = result.model.read_bytes()
+    with pytest.raises(InputError, match=told):
+        train(cohort, run, TrainingSettings(**SMALL | changed, steps=1), overwrite=True)
+    assert result.model.read_bytes() == kept
+    assert (run / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_outlines_that_change_are_noticed_and_recorded_as_they_were_read(cohort, tmp_path):
+    case = cohort.cases[0]
+    outlines = tmp_path / "outlines.xml"
+    outlines.write_bytes(case.annotation.read_bytes())
+    cohort = Cohort(cohort.source, (replace(case, annotation=outlines), *cohort.cases[1:]))
+    settings = {**SMALL, "validate_every": 1}
+    model = train(cohort, tmp_path / "run", TrainingSettings(**settings, steps=1)).model
+    read = hashlib.sha256(outlines.read_bytes()).hexdigest()
+    assert load_model(model).spec.training["fingerprints"][case.name] == read
+    outlines.write_bytes(outlines.read_bytes() + b"\n")
+    with pytest.raises(InputError, match=f"other outlines of {case.name}"):
+        train(cohort, tmp_path / "run", TrainingSettings(**settings, steps=2), resume=True)
+
+
+def test_weights_come_from_one_place(cohort, tmp_path):
+    settings = TrainingSettings(**SMALL, steps=1, encoder_weights="encoder.pt")
+    with pytest.raises(InputError, match="leave out --encoder-weights"):
+        train(cohort, tmp_path, settings, init="model.safetensors")
 
 
 def test_one_patient_is_split_in_space(cohort, tmp_path):

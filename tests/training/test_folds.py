@@ -11,7 +11,7 @@ from carcinomap.cohort import Cohort, read_cohort
 from carcinomap.errors import InputError
 from carcinomap.model import load_model
 from carcinomap.model.torch_runtime import TorchRuntime
-from carcinomap.segmentation.models import open_models
+from carcinomap.segmentation.models import model_files, open_models
 from carcinomap.training import TrainingSettings, folds, held_out
 from carcinomap.training.folds import cross_validate
 
@@ -168,6 +168,24 @@ def test_starting_anew_leaves_no_fold_of_before(cohort, tmp_path, monkeypatch):
         "fold-notes",
         "folds.csv",
     }
+
+
+def test_folds_go_only_for_a_training_that_can_begin(result, output, cohort):
+    before = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
+    wrong = SETTINGS.model_copy(update={"architecture": "unett"})
+    with pytest.raises(InputError, match="unett"):
+        cross_validate(cohort, output, 2, wrong, overwrite=True)
+    with pytest.raises(InputError, match="give one"):
+        cross_validate(cohort, output, 2, SETTINGS, overwrite=True, resume=True)
+    assert {path: path.read_bytes() for path in output.rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_that_is_no_fold_is_no_model(result, output):
+    (output / "fold-notes").mkdir()
+    try:
+        assert len(model_files(output)) == len(result.folds)
+    finally:
+        (output / "fold-notes").rmdir()
 
 
 @pytest.mark.usefixtures("no_maps")

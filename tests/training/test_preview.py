@@ -17,7 +17,7 @@ EFFECTS_OFF = {"rotation": 0, "stain": 0, "brightness": 0, "blur": 0, "jpeg": 0}
 
 def sheet_of(folder, count=2, columns=3, **settings):
     chosen = TrainingSettings(patch=192, mpp=1.0, **settings)
-    return contact_sheet(read_cohort(folder), SCHEME, chosen, count, columns)
+    return contact_sheet(read_cohort(folder), SCHEME, chosen, count, columns)[0]
 
 
 def panel(side=200, index=0):
@@ -109,7 +109,7 @@ def test_real_slides(real_data, tmp_path):
     lines = [f"{file}.svs,{file}.xml,{file.name}" for file in files]
     table.write_text("\n".join(["slide,annotation,patient", *lines]))
     settings = TrainingSettings(patch=192, mpp=0.62)
-    sheet = contact_sheet(read_cohort(table), scheme, settings, count=3, columns=2)
+    sheet, _ = contact_sheet(read_cohort(table), scheme, settings, count=3, columns=2)
     pixels = np.asarray(sheet)[-MARGIN - 192 : -MARGIN, MARGIN : MARGIN + 192].astype(int)
     # Haematoxylin and eosin let more red and blue through than green.
     assert pixels[..., 1].mean() < pixels[..., [0, 2]].mean() - 10

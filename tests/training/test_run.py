@@ -94,8 +94,19 @@ def test_split_is_a_table_that_is_read_again(tmp_path):
         slide.touch()
     run = Run(tmp_path)
     cases = [Case(slides[0], None, "P1", "train"), Case(slides[1], None, "P2", "val")]
-    run.write_split(cases)
+    run.write_split(cases, {})
     assert list(read_cohort(run.split).cases) == cases
+
+
+def test_split_is_read_from_whatever_folder_it_was_written(tmp_path, monkeypatch):
+    (tmp_path / "slides").mkdir()
+    (tmp_path / "slides" / "a.svs").touch()
+    monkeypatch.chdir(tmp_path)
+    run = Run(Path("runs/first"))
+    run.folder.mkdir(parents=True)
+    run.write_split([Case(Path("slides/a.svs"), None, "P1", "train", mpp=0.3)], {})
+    (case,) = read_cohort(run.split).cases
+    assert (case.slide, case.mpp) == (tmp_path / "slides" / "a.svs", 0.3)
 
 
 def test_paths_are_those_users_know():
@@ -122,13 +133,44 @@ def test_a_run_goes_on_with_the_same_slides_in_the_same_roles(tmp_path):
         Case(tmp_path / f"{name}.svs", patient=name, split=split)
         for name, split in (("a", "train"), ("b", "val"))
     ]
-    run.write_split(cases)
-    run.check_split(cases)
-    run.check_split([replace(case, slide=Path("moved", case.slide.name)) for case in cases])
+    run.write_split(cases, {})
+    run.check_split(cases, {})
+    run.check_split([replace(case, slide=Path("moved", case.slide.name)) for case in cases], {})
     swapped = [replace(cases[0], split="val"), replace(cases[1], split="train")]
     for others in (swapped, cases[:1], [*cases, replace(cases[0], slide=Path("c.svs"))]):
         with pytest.raises(InputError, match="other slides, patients or splits"):
-            run.check_split(others)
+            run.check_split(others, {})
+    for content in ("slide,patient\n", "slide,patient,split\na\n"):
+        run.split.write_text(content)
+        with pytest.raises(InputError, match=r"other slides|a column is missing"):
+            run.check_split(cases, {})
     run.split.unlink()
     with pytest.raises(InputError, match="cannot be read"):
-        run.check_split(cases)
+        run.check_split(cases, {})
+
+
+def test_a_run_goes_on_with_the_same_outlines(tmp_path):
+    run = begun(tmp_path)
+    cases = [Case(tmp_path / "a.svs", tmp_path / "a.xml", "P1", "train")]
+    run.write_split(cases, {"a": "1" * 64})
+    run.check_split(cases, {"a": "1" * 64})
+    with pytest.raises(InputError, match="other outlines of a"):
+        run.check_split(cases, {"a": "2" * 64})
+    with pytest.raises(InputError, match="--even-odd-holes"):
+        run.check_split([replace(cases[0], even_odd_holes=True)], {"a": "1" * 64})
+    run.split.write_text("slide,patient,split\na.svs,P1,train\n")  # of an earlier version
+    run.check_split(cases, {"a": "2" * 64})
+
+
+def test_to_go_on_and_to_start_anew_is_not_possible_at_once(tmp_path):
+    run = begun(tmp_path)
+    with pytest.raises(InputError, match="give one"):
+        run.check(TrainingSettings(), CLASSES, None, resume=True, overwrite=True)
+
+
+@pytest.mark.parametrize("content", ["a text", "[1, 2]", "1: 2", "{a: [", "\x00"])
+def test_settings_that_are_none_are_told(tmp_path, content):
+    run = begun(tmp_path)
+    run.settings.write_text(content)
+    with pytest.raises(InputError, match=r"settings.yaml: cannot be read"):
+        run.check(TrainingSettings(), CLASSES, None, resume=True, overwrite=False)

@@ -14,6 +14,12 @@ def test_rate_rises_then_falls():
     assert falling == sorted(falling, reverse=True)
 
 
+def test_hard_negatives_need_background():
+    with pytest.raises(ValueError, match="--hard-negatives are places that nobody outlined"):
+        TrainingSettings(hard_negatives=0.5, background=0)
+    TrainingSettings(hard_negatives=0.5, background=0.1)
+
+
 def test_one_length():
     with pytest.raises(ValueError, match="not both"):
         TrainingSettings(steps=5, epochs=2)

@@ -17,7 +17,7 @@ from carcinomap.model.torch_runtime import TorchRuntime
 from carcinomap.slide import View
 from carcinomap.training import TrainingSettings, train
 from carcinomap.training.batches import Division
-from carcinomap.training.data import prepare, validation_loader
+from carcinomap.training.data import prepare, validation_keys, validation_loader
 from carcinomap.training.plan import Plan
 from carcinomap.training.validation import PatientConfusion, pooled_scores, score_intervals
 
@@ -66,7 +66,7 @@ def test_scores_and_intervals_are_those_of_the_model(cohort, tmp_path):
     model = load_model(result.model)
     runtime = TorchRuntime(model, torch.device("cpu"))
     plan = Plan(SCHEME, settings, model.spec.views, Division(2), 4)
-    loader = validation_loader(data, plan, lambda: (0, 1))
+    loader = validation_loader(data, plan, validation_keys(data, plan), lambda: (0, 1))
     of_patient = {name: Confusion.empty(4) for name in data.validators}
     for key in chain.from_iterable(loader.batch_sampler):
         images, labels, _ = loader.dataset[key]
@@ -93,7 +93,8 @@ def test_every_process_has_something_to_validate(cohort):
     def sizes_of(rank, processes):
         division = Division(4 * processes, processes)
         plan = Plan(SCHEME, settings, (View(1.0, 64),), division, None)
-        loader = validation_loader(data, plan, lambda: (rank, processes))
+        keys = validation_keys(data, plan)
+        loader = validation_loader(data, plan, keys, lambda: (rank, processes))
         return [len(keys) for keys in loader.batch_sampler]
 
     def sizes(processes):

@@ -70,10 +70,11 @@ def tiles(
         raise InputError("say with --output where to write tiles, or with --preview a picture")
     found = read_cohort(cohort, annotations, even_odd_holes)
     scheme = with_roi(read_classes(classes) or found.scheme, roi)
+    notes = found.notes
     if preview is not None:
-        _write_preview(preview, found, scheme, settings.mpp, common.seed)
+        notes = _write_preview(preview, found, scheme, settings.mpp, common.seed)
     if output is None:
-        return Outcome({"preview": str(preview)}, Text(str(preview)), notes=found.notes)
+        return Outcome({"preview": str(preview)}, Text(str(preview)), notes=notes)
     backend, threads = _hands(found, work, common.workers, output)
     try:
         result = write_tiles(found, output, settings, scheme, threads, overwrite, backend)
@@ -83,7 +84,7 @@ def tiles(
         ) from stop
     if result.failures and not result.tiles:
         raise InputError("\n".join(_failures(result)))
-    return _outcome(result)
+    return _outcome(result, preview)
 
 
 def _hands(
@@ -99,18 +100,23 @@ def _hands(
 
 def _write_preview(
     path: Path, cohort: "Cohort", scheme: "ClassScheme | None", mpp: float, seed: int
-) -> None:
+) -> tuple[str, ...]:
+    """Write the picture; return what a user should know of the cohort."""
     from carcinomap.annotation import ClassScheme  # noqa: PLC0415
     from carcinomap.training import TrainingSettings  # noqa: PLC0415
-    from carcinomap.training.preview import contact_sheet, write  # noqa: PLC0415
+    from carcinomap.training.preview import check_name, contact_sheet, write  # noqa: PLC0415
 
+    check_name(path)
     settings = TrainingSettings(mpp=mpp, seed=seed)
-    write(contact_sheet(cohort, scheme or ClassScheme.default(), settings), path)
+    sheet, notes = contact_sheet(cohort, scheme or ClassScheme.default(), settings)
+    write(sheet, path)
+    return notes
 
 
-def _outcome(result: "WrittenTiles") -> Outcome:
+def _outcome(result: "WrittenTiles", preview: Path | None) -> Outcome:
     count = sum(result.tiles.values())
     data = {
+        "preview": None if preview is None else str(preview),
         "folder": str(result.folder),
         "tiles": count,
         "slides": result.tiles,

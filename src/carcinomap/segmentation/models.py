@@ -1,5 +1,6 @@
 """The model or models that map slides: opened once in a process, whatever it maps."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -114,10 +115,15 @@ def model_files(model: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
     return tuple(file for path in paths for file in _files_of(Path(path)))
 
 
+def fold_folders(path: Path) -> list[Path]:
+    """Return the folders ``fold-1``, ``fold-2``, … of a cross-validation; none where it is none."""
+    return sorted(one for one in path.glob("fold-*") if re.fullmatch(r"fold-\d+", one.name))
+
+
 def _files_of(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    runs = [path] if (path / RUN_MODEL).is_file() else sorted(path.glob("fold-*"))
+    runs = [path] if (path / RUN_MODEL).is_file() else fold_folders(path)
     if not runs:
         raise InputError(
             f"{path}: no model in this folder, neither {RUN_MODEL} nor fold-*/{RUN_MODEL}; "

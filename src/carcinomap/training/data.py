@@ -1,6 +1,7 @@
 """From a cohort to loaders: what trains, what validates, and in which order."""
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from carcinomap.annotation import AnnotationSet, ClassScheme, check_labels
 from carcinomap.cohort import (
     Case,
     Cohort,
+    PatchKey,
     PatchSampler,
     PatchSource,
     Sampling,
@@ -21,6 +23,7 @@ from carcinomap.cohort import (
 from carcinomap.errors import InputError
 from carcinomap.progress import progress
 from carcinomap.slide import View
+from carcinomap.storage import local_copy
 from carcinomap.training.batches import KeyBatches, SharedBatches
 from carcinomap.training.dataset import Patch, PatchDataset
 from carcinomap.training.hardware import worker_count
@@ -38,12 +41,14 @@ class TrainingData:
         training: Sources of training patches.
         validation: Sources of validation patches; may be none.
         notes: What a user should know: slides left out, and how validation was chosen.
+        fingerprints: SHA-256 of every case's annotation file as it was read, by the case's name.
     """
 
     cases: tuple[Case, ...]
     training: tuple[PatchSource, ...]
     validation: tuple[PatchSource, ...]
     notes: tuple[str, ...]
+    fingerprints: Mapping[str, str]
 
     def annotated_mm2(self, scheme: ClassScheme) -> dict[str, dict[str, float]]:
         """Return the outlined area of every class, for each split."""
@@ -95,7 +100,18 @@ def prepare(cohort: Cohort, scheme: ClassScheme, settings: TrainingSettings) -> 
             "fewer than two patients: a strip of each slide validates, so the scores tell how "
             "well the rest of the same slides is known, not how well another patient would be"
         )
-    return TrainingData(split, tuple(training), tuple(validation), tuple(notes))
+    return TrainingData(
+        split, tuple(training), tuple(validation), tuple(notes), fingerprints_of(cases)
+    )
+
+
+def fingerprints_of(cases: Sequence[Case]) -> dict[str, str]:
+    """Return the SHA-256 of the annotation files of cases, by the name of the case."""
+    return {
+        case.name: hashlib.sha256(local_copy(case.annotation).read_bytes()).hexdigest()
+        for case in cases
+        if case.annotation is not None
+    }
 
 
 def _what_nobody_teaches(training: Sequence[PatchSource], scheme: ClassScheme) -> Iterator[str]:
@@ -177,21 +193,14 @@ def training_loader(
     )
 
 
-def validation_loader(
-    data: TrainingData, plan: Plan, share: Callable[[], tuple[int, int]]
-) -> DataLoader[PatientPatch] | None:
-    """Return a loader of the validation patches, the same ones every time; None without any.
-
-    Args:
-        data: The sources.
-        plan: How many patches; a batch is no larger than a part of a training step.
-        share: Returns the number of this process and how many there are, who share the patches.
+def validation_keys(data: TrainingData, plan: Plan) -> list[PatchKey]:
+    """Return the keys of the patches that validate; none where nobody does.
 
     Raises:
-        InputError: There are fewer patches than processes.
+        InputError: The validation slides are too small, or there are fewer patches than processes.
     """
     if not data.validation:
-        return None
+        return []
     keys = [
         key for source in data.validation for key in grid_keys(source, plan.scheme, plan.views[0])
     ]
@@ -207,13 +216,34 @@ def validation_loader(
             f"{len(keys)} patches validate, too few to be shared by {processes} devices; "
             "let more patients validate (--validation-share), or train on fewer devices"
         )
-    size = min(plan.division.size, len(keys) // processes)
+    return keys
+
+
+def validation_loader(
+    data: TrainingData,
+    plan: Plan,
+    keys: Sequence[PatchKey],
+    share: Callable[[], tuple[int, int]],
+) -> DataLoader[PatientPatch] | None:
+    """Return a loader of the validation patches, the same ones every time; None without any.
+
+    Args:
+        data: The sources.
+        plan: Of the training; a batch is no larger than a part of one of its steps.
+        keys: Of the patches.
+        share: Returns the number of this process and how many there are, who share the patches.
+    """
+    if not keys:
+        return None
+    size = min(plan.division.size, len(keys) // plan.division.processes)
     validating = {source.case for source in data.validation}
     numbers = {case: data.validators.index(data.cases[case].patient) for case in validating}
     patches = PatchDataset(data.cases, data.validation, plan.scheme, plan.views, teaching=False)
     return DataLoader(
         PatientPatches(patches, numbers),
-        batch_sampler=SharedBatches([keys[i : i + size] for i in range(0, len(keys), size)], share),
+        batch_sampler=SharedBatches(
+            [list(keys[i : i + size]) for i in range(0, len(keys), size)], share
+        ),
         num_workers=min(worker_count(plan.settings), 1),
         pin_memory=torch.cuda.is_available(),
     )

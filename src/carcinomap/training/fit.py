@@ -1,7 +1,7 @@
 """From a cohort to a model file."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from carcinomap.annotation import ClassScheme
-from carcinomap.cohort import Cohort
+from carcinomap.cohort import Cohort, PatchKey
 from carcinomap.errors import InputError
 from carcinomap.evaluation import Confusion
 from carcinomap.files import write_json
 from carcinomap.model import Model, ModelSpec, Network, build_network, save_model
 from carcinomap.training.batches import Division
-from carcinomap.training.data import TrainingData, prepare, sampler_of
+from carcinomap.training.data import TrainingData, prepare, sampler_of, validation_keys
 from carcinomap.training.fitting_batch import fitting_batch
 from carcinomap.training.frequency import area_in_patches, area_in_tissue, prior_shift
 from carcinomap.training.hardware import first_device, hardware, is_first_process
@@ -86,28 +86,62 @@ def train(
     first = is_first_process()
     if first:
         run.check(settings, scheme, init, resume, overwrite)
+    ready = _make_ready(cohort, settings, scheme, init, run.batch() if resume else None)
+    data, plan = ready.data, ready.plan
+    if first:
+        if resume:
+            run.check_split(data.cases, data.fingerprints)
+        run.begin(settings, scheme, init, resume, plan.division.batch)
+        run.write_split(data.cases, data.fingerprints)
+    task = SegmentationTask(ready.network, plan, len(data.validators), ready.loss)
+    checkpoint = fit(task, data, plan, ready.validating, run, resume)
+    scores = _load(checkpoint, task, plan)
+    result = TrainingResult(run.model, scores, task.global_step, ready.notes)
+    if first:
+        _save(result, ready)
+        write_json(run.summary, summary(scores, result.steps, time.time() - started, result.notes))
+    return result
+
+
+def check_training(
+    cohort: Cohort, settings: TrainingSettings, scheme: ClassScheme, init: str | Path | None
+) -> None:
+    """Raise what ``train`` would raise of such a training before it touches a folder."""
+    hardware(settings)
+    _make_ready(cohort, settings, scheme, init, None)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """All that a training needs, and what a user should know of it."""
+
+    network: Network
+    data: TrainingData
+    plan: Plan
+    loss: SegmentationLoss
+    validating: Sequence[PatchKey]
+    notes: tuple[str, ...]
+
+
+def _make_ready(
+    cohort: Cohort,
+    settings: TrainingSettings,
+    scheme: ClassScheme,
+    init: str | Path | None,
+    before: int | None,
+) -> _Ready:
+    """Prepare a training; ``before`` is the number of patches a step of one that goes on."""
     network, notes = _network(settings, scheme, init)
     data = prepare(cohort, scheme, settings)
     if settings.patience is not None and not data.validation:
         raise InputError("--patience waits for validations; give --validation-share too")
-    plan = _plan(settings, scheme, network, data, run.batch() if resume else None)
+    plan = _plan(settings, scheme, network, data, before)
     rehearse(network, plan.views, plan.division)
-    if first:
-        if resume:
-            run.check_split(data.cases)
-        run.begin(settings, scheme, init, resume, plan.division.batch)
-        run.write_split(data.cases)
     loss = _loss(data, plan)
     if init is None and loss.shift is not None:
         lower_scores(network.module, loss.shift)
-    task = SegmentationTask(network, plan, len(data.validators), loss)
-    checkpoint = fit(task, data, plan, run, resume)
-    scores = _load(checkpoint, task, plan)
-    result = TrainingResult(run.model, scores, task.global_step, (*data.notes, *notes))
-    if first:
-        _save(result, network, data, plan)
-        write_json(run.summary, summary(scores, result.steps, time.time() - started, result.notes))
-    return result
+    validating = validation_keys(data, plan)
+    return _Ready(network, data, plan, loss, validating, (*data.notes, *notes))
 
 
 def _network(
@@ -115,10 +149,10 @@ def _network(
 ) -> tuple[Network, list[str]]:
     """Return the network to begin with, and what a user should know of it."""
     torch.manual_seed(settings.seed)
-    pretrained: bool | Path = settings.pretrained
-    if init is not None:
-        pretrained = False
-    elif settings.encoder_weights is not None:
+    pretrained: bool | Path = settings.pretrained and init is None
+    if settings.encoder_weights is not None:
+        if init is not None:
+            raise InputError("--init brings its encoder's weights; leave out --encoder-weights")
         pretrained = Path(settings.encoder_weights)
     network = build_network(
         settings.architecture,
@@ -187,7 +221,8 @@ def _load(path: Path, task: SegmentationTask, plan: Plan) -> dict[str, Any]:
     return {**checkpoint["scores"], **({"intervals": intervals} if intervals else {})}
 
 
-def _save(result: TrainingResult, network: Network, data: TrainingData, plan: Plan) -> None:
+def _save(result: TrainingResult, ready: _Ready) -> None:
+    network, plan = ready.network, ready.plan
     spec = ModelSpec(
         architecture=network.architecture,
         kwargs=network.kwargs,
@@ -195,7 +230,7 @@ def _save(result: TrainingResult, network: Network, data: TrainingData, plan: Pl
         views=plan.views,
         stride=network.stride,
         preprocessing=network.preprocessing,
-        training=provenance(data, plan, result.steps, result.notes),
+        training=provenance(ready.data, plan, result.steps, result.notes),
         scores=result.scores,
         version=__version__,
     )

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +15,10 @@ from carcinomap.errors import InputError
 from carcinomap.files import write_text
 from carcinomap.model import open_model
 from carcinomap.progress import progress
+from carcinomap.segmentation.models import fold_folders
 from carcinomap.training import train
-from carcinomap.training.data import areas_mm2, prepare
+from carcinomap.training.data import areas_mm2, fingerprints_of, prepare
+from carcinomap.training.fit import check_training
 from carcinomap.training.fold_results import Fold, FoldsResult
 from carcinomap.training.held_out import score_held_out
 from carcinomap.training.run import FOLDS, FREE_ON_RESUME, Run
@@ -64,6 +65,9 @@ def cross_validate(
     output = Path(output)
     _check(output, settings, resume, overwrite)
     dealt = _deal(cohort, folds, settings, scheme)
+    if overwrite:  # what is there goes only for a training that can begin
+        first = replace(cohort, cases=dealt.split(1), notes=())
+        check_training(first, settings, scheme, init)
     notes = [*dealt.notes, *([] if init is None else _known_before(Path(init), dealt.cases))]
     _begin(output, folds, dealt.table(), resume)
     done = []
@@ -128,6 +132,8 @@ def _scored(number: int, run: Run, split: Sequence[Case], scheme: ClassScheme, d
 
 def _check(output: Path, settings: TrainingSettings, resume: bool, overwrite: bool) -> None:
     """Raise InputError where the settings or the folder will not do, before any work is done."""
+    if resume and overwrite:
+        raise InputError("--resume goes on with the folds and --overwrite replaces them: give one")
     if settings.devices * settings.nodes > 1:
         raise InputError(
             "--folds trains its models one after the other in one process; use it with one device"
@@ -138,7 +144,7 @@ def _check(output: Path, settings: TrainingSettings, resume: bool, overwrite: bo
     table = output / FOLDS
     if resume and not table.is_file():
         raise InputError(f"{output}: nothing to resume, there is no {table.name}")
-    if not (resume or overwrite) and (table.exists() or _fold_folders(output)):
+    if not (resume or overwrite) and (table.exists() or fold_folders(output)):
         raise InputError(
             f"{output}: there is a cross-validation already; go on with it by --resume, start "
             "anew with --overwrite, or choose another --output"
@@ -180,24 +186,32 @@ def _begin(output: Path, folds: int, table: str, resume: bool) -> None:
                 "resume with what it was begun with, or start anew with --overwrite"
             )
         return
-    for folder in _fold_folders(output):
+    for folder in fold_folders(output):
         shutil.rmtree(folder)
-    for name in ("folds.json", "scores.json", "report.html"):
-        (output / name).unlink(missing_ok=True)
+    _remove_scores(output)
     for number in range(1, folds + 1):
         # All at once: a folder without a model says that the ensemble is not whole yet.
         (output / f"fold-{number}").mkdir(parents=True)
     write_text(path, table)
 
 
-def _fold_folders(output: Path) -> list[Path]:
-    return [path for path in output.glob("fold-*") if re.fullmatch(r"fold-\d+", path.name)]
+def _remove_scores(output: Path) -> None:
+    """Remove what speaks of all folds, which are not whole any more."""
+    for name in ("folds.json", "scores.json", "report.html"):
+        (output / name).unlink(missing_ok=True)
 
 
 def _known_before(init: Path, cases: Sequence[Case]) -> list[str]:
     """Return a note where the model to start from has learned from those it will be scored on."""
-    before = open_model(init).spec.training.get("patients", {})
-    known = {patient for split in ("train", "val") for patient in before.get(split, ())}
+    before = open_model(init).spec.training.get("patients")
+    splits = before if isinstance(before, dict) else {}
+    known = {
+        patient
+        for split in ("train", "val")
+        if isinstance(patients := splits.get(split), list)
+        for patient in patients
+        if isinstance(patient, str)
+    }
     both = sorted(known & {case.patient for case in cases})
     if not both:
         return []
@@ -217,9 +231,11 @@ def _train(
 ) -> tuple[str, ...]:
     """Train the model of a fold, unless it is there; return what is to be said about it."""
     if resume and _is_finished(run, settings, scheme, init):
+        run.check_outlines(cohort.cases, fingerprints_of(cohort.cases))
         return tuple(open_model(run.model).spec.training.get("notes", ()))
     # They were made by an earlier model, if there are any.
     shutil.rmtree(run.folder / "maps", ignore_errors=True)
+    _remove_scores(run.folder.parent)
     begun = resume and run.last.is_file()
     again = {"resume": begun, "overwrite": not begun}
     return train(cohort, run.folder, settings, scheme, init=init, **again).notes

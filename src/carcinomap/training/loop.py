@@ -3,7 +3,7 @@
 import logging
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from torch.utils.data import DataLoader
 
+from carcinomap.cohort import PatchKey
 from carcinomap.progress import progress
 from carcinomap.training.averaging import RunningMean
 from carcinomap.training.checkpoints import WholeFiles, checkpoints
@@ -27,7 +28,14 @@ from carcinomap.training.task import SegmentationTask
 from carcinomap.training.watch import BEST, Watch
 
 
-def fit(task: SegmentationTask, data: TrainingData, plan: Plan, run: Run, resume: bool) -> Path:
+def fit(
+    task: SegmentationTask,
+    data: TrainingData,
+    plan: Plan,
+    validating: Sequence[PatchKey],
+    run: Run,
+    resume: bool,
+) -> Path:
     """Run the training loop and return the best checkpoint, or without validation the last.
 
     One of Lightning's epochs is the time between two validations, or two checkpoints.
@@ -40,7 +48,7 @@ def fit(task: SegmentationTask, data: TrainingData, plan: Plan, run: Run, resume
         return task.global_rank, plan.division.processes
 
     training = training_loader(data, plan, now)
-    validation = validation_loader(data, plan, share)
+    validation = validation_loader(data, plan, validating, share)
     machine = hardware(plan.settings)
     plugins = [WholeFiles(), *machine.pop("plugins", [])]
     with _quietly(), progress("training", plan.steps, "steps") as advance:

@@ -25,7 +25,7 @@ def contact_sheet(
     settings: TrainingSettings,
     count: int = 6,
     columns: int = 5,
-) -> Image.Image:
+) -> tuple[Image.Image, tuple[str, ...]]:
     """Draw patches of the first training step, each varied in many ways.
 
     Args:
@@ -36,6 +36,9 @@ def contact_sheet(
         count: Number of patches, a row each.
         columns: The patch as it is read, and variations as training draws them. On their right
             follow the strongest variations, one effect at a time.
+
+    Returns:
+        The sheet, and what a user should know of the cohort.
 
     Raises:
         InputError: The cohort cannot be trained on.
@@ -60,7 +63,17 @@ def contact_sheet(
     microns = settings.patch * settings.mpp
     place = cohort.source.resolve().name
     title = f"{place}: patches of {settings.patch} pixels, about {microns:.0f} µm"
-    return draw_sheet(title, rows, scheme)
+    return draw_sheet(title, rows, scheme), data.notes
+
+
+def check_name(path: str | Path) -> None:
+    """Make sure that a contact sheet can have this name.
+
+    Raises:
+        InputError: It says neither PNG nor JPEG.
+    """
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path}: a picture's name ends with {', '.join(SUFFIXES)}")
 
 
 def write(sheet: Image.Image, path: str | Path) -> None:
@@ -69,8 +82,7 @@ def write(sheet: Image.Image, path: str | Path) -> None:
     Raises:
         InputError: The name says neither.
     """
-    if Path(path).suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path}: a picture's name ends with {', '.join(SUFFIXES)}")
+    check_name(path)
     with atomic_path(path) as temporary:
         sheet.save(temporary)
 

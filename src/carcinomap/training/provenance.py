@@ -1,6 +1,5 @@
 """What a model file says of its training, and a run's folder of how it went."""
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,7 +9,6 @@ import torch
 
 from carcinomap.slide import Slide
 from carcinomap.slide.stain import typical_stain
-from carcinomap.storage import local_copy
 from carcinomap.training.data import TrainingData
 from carcinomap.training.plan import Plan
 from carcinomap.version import __version__
@@ -46,11 +44,7 @@ def provenance(data: TrainingData, plan: Plan, steps: int, notes: Sequence[str])
         "settings": plan.settings.model_dump(),
         "steps": steps,
         "batch": plan.division.batch,
-        "fingerprints": {
-            case.name: hashlib.sha256(local_copy(case.annotation).read_bytes()).hexdigest()
-            for case in data.cases
-            if case.annotation is not None
-        },
+        "fingerprints": dict(data.fingerprints),
         "libraries": {"torch": torch.__version__, "lightning": lightning.__version__},
     }
 

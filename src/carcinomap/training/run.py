@@ -3,7 +3,7 @@
 import csv
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from carcinomap.cohort import Case
 from carcinomap.errors import InputError
 from carcinomap.files import write_text
 from carcinomap.model import open_model
-from carcinomap.storage import as_path
+from carcinomap.storage import AnyPath, as_path
 from carcinomap.training.settings import TrainingSettings
 
 FOLDS = "folds.csv"
@@ -27,6 +27,9 @@ FREE_ON_RESUME = {"steps", "epochs", "minutes", "device", "devices", "nodes", "w
 
 INIT = "init"
 """Of the recorded settings, the fingerprint of the model that a run started from."""
+
+HOLES, SHA256 = "holes", "annotation_sha256"
+"""Columns of the split's table: the rule for holes, and which file the outlines were."""
 
 COUNTED = "patches_a_step"
 """Of the recorded settings, what ``--batch 0`` has found."""
@@ -97,6 +100,8 @@ class Run:
             InputError: There is a run already and neither ``resume`` nor ``overwrite`` is asked
                 for; or nothing to resume; or it was made with other settings or classes.
         """
+        if resume and overwrite:
+            raise InputError("--resume goes on with a run and --overwrite replaces it: give one")
         if resume:
             self._check_resumable(_recorded(settings, scheme, init))
         elif (self.folder / FOLDS).exists():
@@ -138,13 +143,27 @@ class Run:
 
     def batch(self) -> int | None:
         """Return how many patches a step of the run has had; None where that is not recorded."""
-        found = yaml.safe_load(self.settings.read_text(encoding="utf-8")).get(COUNTED)
+        found = self._before().get(COUNTED)
         return found if isinstance(found, int) and found > 0 else None
 
     def started_alike(self, init: str | Path | None) -> bool:
         """Say whether the run started from this model, or from none as asked for."""
-        found = yaml.safe_load(self.settings.read_text(encoding="utf-8")).get(INIT)
+        found = self._before().get(INIT)
         return bool(found == (None if init is None else open_model(init).fingerprint))
+
+    def _before(self) -> dict[str, Any]:
+        """Return the recorded settings.
+
+        Raises:
+            InputError: They cannot be read.
+        """
+        try:
+            found = yaml.safe_load(self.settings.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise InputError(f"{self.settings}: cannot be read ({error})") from error
+        if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+            raise InputError(f"{self.settings}: cannot be read (these are no settings)")
+        return found
 
     def _check_resumable(self, wanted: dict[str, Any]) -> None:
         if not self.last.is_file():
@@ -152,15 +171,12 @@ class Run:
                 f"{self.folder}: nothing to resume, there is no checkpoints/{self.last.name} "
                 "(it is written at every validation); the same command without --resume begins anew"
             )
-        try:
-            before = yaml.safe_load(self.settings.read_text(encoding="utf-8"))
-            changed = sorted(
-                name
-                for name in {*wanted, *before} - FREE_ON_RESUME - {COUNTED}
-                if wanted.get(name) != before.get(name)
-            )
-        except (OSError, yaml.YAMLError, TypeError) as error:
-            raise InputError(f"{self.settings}: cannot be read ({error})") from error
+        before = self._before()
+        changed = sorted(
+            name
+            for name in {*wanted, *before} - FREE_ON_RESUME - {COUNTED}
+            if wanted.get(name) != before.get(name)
+        )
         for path in (self.last, self.best):
             if path.is_file():
                 read_checkpoint(path)
@@ -170,32 +186,67 @@ class Run:
                 "resume with the same ones, or start anew with --overwrite"
             )
 
-    def check_split(self, cases: Sequence[Case]) -> None:
-        """Make sure that a run goes on with the slides that it was begun with, in the same roles.
+    def check_split(self, cases: Sequence[Case], fingerprints: Mapping[str, str]) -> None:
+        """Make sure that a run goes on with what it was begun with: slides, their roles, outlines.
+
+        Args:
+            cases: Those that take part now.
+            fingerprints: Of their annotations, by the case's name.
 
         Raises:
-            InputError: It would not: who has taught until now might validate.
+            InputError: It would not: who has taught until now might validate, or the model would
+                be said to have learned from other outlines than it has.
         """
-        now = [[case.slide.name, case.patient, case.split] for case in cases]
-        try:
-            with self.split.open(encoding="utf-8", newline="") as file:
-                rows = list(csv.DictReader(file))
-            before = [[as_path(row["slide"]).name, row["patient"], row["split"]] for row in rows]
-        except (OSError, ValueError, KeyError, csv.Error) as error:
-            raise InputError(f"{self.split}: cannot be read ({error})") from error
+        now = {case.slide.name: (case.patient, case.split) for case in cases}
+        before = {name: (row["patient"], row["split"]) for name, row in self._roles().items()}
         if now != before:
             raise InputError(
                 f"{self.split}: was begun with other slides, patients or splits; resume with the "
                 "same ones, or start anew with --overwrite"
             )
+        self.check_outlines(cases, fingerprints)
 
-    def write_split(self, cases: Sequence[Case]) -> None:
+    def check_outlines(self, cases: Sequence[Case], fingerprints: Mapping[str, str]) -> None:
+        """Make sure that slides have the outlines that the run was begun with.
+
+        Args:
+            cases: The slides.
+            fingerprints: Of their annotations, by the case's name.
+
+        Raises:
+            InputError: They have others.
+        """
+        roles = self._roles()
+        for case in cases:
+            row, found = roles.get(case.slide.name, {}), _outlines(case, fingerprints)
+            # What an earlier version did not record is taken to be as it was.
+            if any(row.get(name, value) != value for name, value in found.items()):
+                raise InputError(
+                    f"{self.split}: was begun with other outlines of {case.name}, or with another "
+                    "rule for holes (--even-odd-holes); resume with the same, or start anew with "
+                    "--overwrite"
+                )
+
+    def _roles(self) -> dict[str, dict[str, str]]:
+        """Return the lines of the split's table by the slide's name."""
+        try:
+            with self.split.open(encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+        except (OSError, ValueError, csv.Error) as error:
+            raise InputError(f"{self.split}: cannot be read ({error})") from error
+        if any(row.get(name) is None for row in rows for name in ("slide", "patient", "split")):
+            raise InputError(f"{self.split}: cannot be read (a column is missing)")
+        return {as_path(row["slide"]).name: row for row in rows}
+
+    def write_split(self, cases: Sequence[Case], fingerprints: Mapping[str, str]) -> None:
         """Record which case trained and which validated, as a table that ``train`` reads."""
         table = io.StringIO()
         writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(["slide", "annotation", "patient", "split"])
+        writer.writerow(["slide", "annotation", "patient", "split", "mpp", HOLES, SHA256])
         for case in cases:
-            writer.writerow([case.slide, case.annotation or "", case.patient, case.split])
+            files = [_found_anywhere(file) for file in (case.slide, case.annotation)]
+            known = (case.patient, case.split, case.mpp or "")
+            writer.writerow([*files, *known, *_outlines(case, fingerprints).values()])
         write_text(self.split, table.getvalue())
 
 
@@ -210,6 +261,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch says it in many ways
         raise InputError(f"{path}: damaged; start anew with --overwrite") from error
     return found
+
+
+def _found_anywhere(file: AnyPath | None) -> str:
+    """Return where a file is, from whatever folder the table is read."""
+    return str(file.absolute() if isinstance(file, Path) else file or "")
+
+
+def _outlines(case: Case, fingerprints: Mapping[str, str]) -> dict[str, str]:
+    """Return what tells the outlines of a case from others, by the table's columns."""
+    holes = "even-odd" if case.even_odd_holes else ""
+    return {HOLES: holes, SHA256: fingerprints.get(case.name, "")}
 
 
 def _recorded(

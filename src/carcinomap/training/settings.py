@@ -179,12 +179,21 @@ class TrainingSettings(Settings):
     workers: int | None = _machine(
         None, ge=0, description="Processes that read patches (chosen by the number of cores)."
     )
-    seed: int = _machine(0, ge=0, description="Seed of everything random.")
+    seed: int = _machine(0, ge=0, lt=2**63, description="Seed of everything random.")
 
     @model_validator(mode="after")
     def _one_length(self) -> "TrainingSettings":
         if self.steps is not None and self.epochs is not None:
             raise ValueError("give --steps or --epochs, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _has_hard_negatives(self) -> "TrainingSettings":
+        if self.hard_negatives and self.background == 0:
+            raise ValueError(
+                "--hard-negatives are places that nobody outlined, and with --background 0 no "
+                "patch comes from there"
+            )
         return self
 
     @model_validator(mode="after")
