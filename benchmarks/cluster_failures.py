@@ -15,13 +15,13 @@ from carcinomap.work import OwnProcesses
 from cluster_machines import model_of, slides_of
 from measured import table
 
-GIANT = 9984  # side of a slide that is one tile: 300 MB once decoded, in each of the threads
+GIANT = 9984  # side of a slide that is one tile: 300 MB for each thread that decodes it
 
 
 def add_arguments(parser):
     parser.add_argument("--slides", type=int, default=40)
     parser.add_argument("--side", type=int, default=2048, help="of each slide, pixels")
-    parser.add_argument("--memory-gb", type=float, default=1.6)
+    parser.add_argument("--memory-gb", type=float, default=0.8)
     parser.add_argument("--ray", action="store_true", help="on Ray, not in processes of its own")
 
 
