@@ -67,6 +67,16 @@ def test_an_encoder_that_does_not_fit_the_architecture_gives_an_error():
         build_network("dpt", "resnet18", 4, pretrained=False)
 
 
+@pytest.mark.parametrize("encoder", ["efficientnet-lite0", "tu-test_vit", "tu-test_convnext"])
+def test_weights_that_do_not_fit_an_architecture_are_told_before_any_are_fetched(
+    encoder, monkeypatch
+):
+    monkeypatch.setattr("carcinomap.model.encoder._hub", pytest.fail)
+    with pytest.raises(InputError, match=rf"{encoder} do not fit this arch.*\(--no-pretrained\)"):
+        build_network("dpt", encoder, 4)
+    build_network("dpt", encoder, 4, pretrained=False)
+
+
 @pytest.mark.parametrize("encoder", ["resnet18", "tu-resnet18"])
 def test_weights_that_cannot_be_fetched_give_an_error_at_once(encoder, monkeypatch, tmp_path):
     """An unreachable hub and the real client, which must not be let to try for minutes."""

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 import segmentation_models_pytorch as smp
 import timm
+import torch
 from huggingface_hub import constants, get_session
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
@@ -69,13 +70,19 @@ def load_pretrained(encoder: nn.Module, name: str) -> None:
         name: The library's name of it.
 
     Raises:
+        InputError: The architecture has the encoder built in another way than its weights.
         CarcinomapError: The weights cannot be had.
     """
     if name == _DEFAULT_NAME:
-        load_efficientnet_lite0(encoder.get_submodule("model"))
+        with _fitting(DEFAULT_ENCODER):
+            load_efficientnet_lite0(encoder.get_submodule("model"))
         return
+    # Whether they fit is seen before any are fetched, and draws no numbers that others wait for.
+    with _fitting(name), torch.random.fork_rng(devices=[]):
+        encoder.load_state_dict(smp.encoders.get_encoder(name, weights=None).state_dict())
     with _hub(f"the ImageNet weights of {name}"):
         trained = smp.encoders.get_encoder(name, weights=_weights_name(name))
+    with _fitting(name):
         encoder.load_state_dict(trained.state_dict())
 
 
@@ -106,6 +113,23 @@ def _weights_name(name: str) -> str | bool:
         return True  # timm's: the name of the encoder says which
     known: list[str] = list(smp.encoders.encoders[name]["pretrained_settings"])
     return "imagenet" if "imagenet" in known else known[0]
+
+
+@contextmanager
+def _fitting(name: str) -> Iterator[None]:
+    """Load weights within the block; those of another structure are an error that says so.
+
+    Raises:
+        InputError: They do not fit.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"the ImageNet weights of {name} do not fit this architecture, which has the encoder "
+            "built in another way; train without them (--no-pretrained), or use another "
+            "architecture"
+        ) from error
 
 
 @contextmanager

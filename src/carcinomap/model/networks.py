@@ -108,7 +108,7 @@ def build_network(
 
     Raises:
         InputError: A name is unknown, a number is out of its range, or encoder and architecture
-            do not go together.
+            do not go together, or not with the pretrained weights.
         CarcinomapError: The pretrained weights cannot be had.
     """
     architecture = choose(architecture, architectures(), "architecture")
