@@ -1,5 +1,7 @@
 """Before a training, what could stop it in the middle or let processes wait for ever."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -39,6 +41,53 @@ def test_a_network_that_needs_several_patches_is_not_given_one(division):
     with pytest.raises(InputError, match="cannot learn from one patch at a time; give a --batch"):
         rehearse(*network_of("deeplabv3plus"), division)
     rehearse(*network_of("unet"), division)
+
+
+@pytest.mark.parametrize("division", [Division(4), Division(4, processes=2)])
+def test_a_patch_that_is_too_small_is_told(division):
+    network, views = network_of("pan")
+    with pytest.raises(InputError, match=r"pan cannot learn .* --patch 64 \(.*; try another --p"):
+        rehearse(network, views, division)
+    rehearse(network, network.views(1.0, 128), division)
+
+
+def test_a_size_that_an_encoder_is_built_for_is_told():
+    network, _ = network_of("fpn", "tu-swin_tiny_patch4_window7_224")
+    with pytest.raises(InputError, match=r"fpn .* --patch 64 \(.*224"):
+        rehearse(network, network.views(1.0, 64), Division(2))
+
+
+def test_nothing_random_is_drawn_and_the_network_stays_as_it_was():
+    network, views = network_of("deeplabv3plus")  # has dropout
+    before = {name: tensor.clone() for name, tensor in network.module.state_dict().items()}
+    state = torch.get_rng_state()
+    for division in (Division(4), Division(4, processes=2)):
+        rehearse(network, views, division)
+    assert torch.equal(torch.get_rng_state(), state)
+    after = network.module.state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+class Looking(torch.nn.Conv2d):
+    """Sees of what value its input is, which takes an input that has one."""
+
+    def forward(self, images):
+        torch.rand(1)
+        kernel = 1 if images.mean().item() < 1 else 2
+        return super().forward(torch.nn.functional.max_pool2d(images, kernel))
+
+
+@pytest.mark.parametrize("kernel", [3, 99])
+def test_a_network_that_looks_at_what_it_computes_is_given_something_to_see(kernel):
+    network, views = network_of("unet")
+    network = replace(network, module=Looking(3, 2, kernel))
+    state = torch.get_rng_state()
+    if kernel > 64:
+        with pytest.raises(InputError, match="Kernel size can't be greater"):
+            rehearse(network, views, Division(2))
+    else:
+        rehearse(network, views, Division(2, processes=2))
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_what_fits_is_counted_on_one_device():
