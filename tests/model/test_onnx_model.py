@@ -203,6 +203,7 @@ def test_a_missing_description_is_an_error_that_says_what_it_is_for(tmp_path):
         ({"mpp": None, "views": []}, "at least 1 item"),
         ({"mpp": None, "views": [{"mpp": 1}, {"mpp": 2}]}, "1 inputs, .* 2 views"),
         ({"mpp": None, "views": [{"mpp": 1, "width": 2}]}, r"views\.0\.width"),
+        ({"mpp": None, "views": [{"mpp": 1, "size": 4097}]}, r"views\.0\.size: .*equal to 4096"),
         ({"mean": [0.5, 0.5]}, r"mean\.2: Field required"),
         ({"mean": [0.5, "grey", 0.5]}, r"mean\.1: .*valid number"),
         ({"std": [1, 0, 1]}, r"std\.1: .*greater than 0"),
@@ -220,6 +221,7 @@ def test_a_description_that_cannot_be_used_is_refused(tmp_path, changes, message
     [
         ((1, 3, 30, 30), {}, "stride of 8"),
         ((1, 3, 32, 64), {}, "tiles are square"),
+        ((1, 3, 4104, 4104), {}, "4096 at most"),
         ((1, 3, 32, 32), {"mpp": None, "views": [{"mpp": 1, "size": 64}]}, "views of 64"),
     ],
 )

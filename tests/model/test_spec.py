@@ -87,6 +87,7 @@ def broken(**changes) -> str:
         (broken(views=[{"mpp": 0, "size": 256}]), "views.0.mpp"),
         (broken(views=[{"mpp": float("nan"), "size": 256}]), "views.0.mpp"),
         (broken(views=[{"mpp": 1.0, "size": 10**30}]), "views.0.size"),
+        (broken(views=[{"mpp": 1.0, "size": 4097}]), "views.0.size: .*equal to 4096"),
         (broken(stride=0), "stride"),
         (broken(stride=32.5), "stride"),
         (broken(preprocessing={"mean": [0.5, 0.5], "std": [0.5, 0.5, 0.5]}), "mean"),

@@ -8,14 +8,25 @@ it for ``NAME.onnx``.
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.annotation.scheme_file import SchemeError, fields, read_yaml
 from carcinomap.errors import InputError, existing_file
-from carcinomap.model.spec import Model, ModelSpec, Preprocessing, Triple, fingerprint
+from carcinomap.model.spec import (
+    LARGEST_VIEW,
+    Deviations,
+    Model,
+    ModelSpec,
+    Mpp,
+    Preprocessing,
+    Size,
+    Stride,
+    Triple,
+    fingerprint,
+)
 from carcinomap.settings import Settings
 from carcinomap.slide import View
 
@@ -69,19 +80,16 @@ class OnnxModel(Model):
 
 
 class _View(Settings):
-    mpp: float = Field(gt=0, le=1e4)
-    size: int | None = Field(None, ge=1, le=2**20)
-
-
-_Positive = Annotated[float, Field(gt=0)]
+    mpp: Mpp
+    size: Size | None = None
 
 
 class _Description(Settings):
-    mpp: float | None = Field(None, gt=0, le=1e4)
+    mpp: Mpp | None = None
     views: tuple[_View, ...] | None = Field(None, min_length=1)
-    stride: int = Field(ge=1, le=2**10)
+    stride: Stride
     mean: Triple
-    std: tuple[_Positive, _Positive, _Positive]
+    std: Deviations
     output: Literal["logits", "probabilities"]
     channels: Literal["rgb", "bgr"] = "rgb"
 
@@ -149,6 +157,10 @@ def _sized(view: _View, side: int | None, stride: int, path: Path) -> View:
     if side and view.size and view.size != side:
         raise InputError(
             f"{path}: takes {side} × {side} pixels, where its description has views of {view.size}"
+        )
+    if side and side > LARGEST_VIEW:
+        raise InputError(
+            f"{path}: takes {side} × {side} pixels, where tiles have {LARGEST_VIEW} at most"
         )
     if side and side % stride:
         raise InputError(

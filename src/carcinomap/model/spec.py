@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Version of the metadata; grows when an older carcinomap could not use a newer file."""
 
+LARGEST_VIEW = 4096  # pixels across, as of a training's --patch; what is claimed is allocated
+
+# What a description may say, that of a model file as well as that beside an ONNX network.
+Mpp = Annotated[float, Field(gt=0, le=1e4)]
+Size = Annotated[int, Field(ge=1, le=LARGEST_VIEW)]
+Stride = Annotated[int, Field(ge=1, le=2**10)]
 Triple = tuple[float, float, float]
+_Positive = Annotated[float, Field(gt=0)]
+Deviations = tuple[_Positive, _Positive, _Positive]
 
 
 @dataclass(frozen=True)
@@ -145,17 +153,14 @@ class _Format(BaseModel):
     format: int
 
 
-_Positive = Annotated[float, Field(gt=0)]
-
-
 class _View(Settings):
-    mpp: float = Field(gt=0, le=1e4)
-    size: int = Field(ge=1, le=2**20)
+    mpp: Mpp
+    size: Size
 
 
 class _Preprocessing(Settings):
     mean: Triple
-    std: tuple[_Positive, _Positive, _Positive]
+    std: Deviations
 
 
 class _Metadata(Settings):
@@ -164,7 +169,7 @@ class _Metadata(Settings):
     kwargs: dict[str, str | float]
     classes: dict[str, Any]
     views: tuple[_View, ...] = Field(min_length=1)
-    stride: int = Field(ge=1, le=2**10)
+    stride: Stride
     preprocessing: _Preprocessing
     training: dict[str, Any]
     scores: dict[str, Any]
