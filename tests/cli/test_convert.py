@@ -91,6 +91,7 @@ def test_refusals_name_the_file_and_lose_nothing(outlines, tmp_path):
         ((tmp_path / "none.xml", tmp_path / "b.json"), "none.xml"),
         ((tmp_path, tmp_path / "new"), "--to"),
         ((tmp_path, existing, "--to", "json"), "folder"),
+        *(((outlines, tmp_path / "b.tif", "--mpp", mpp), "--mpp") for mpp in (0, -1, "nan", 1e-4)),
     ]:
         result = call("convert", *arguments)
         assert result.exit_code == 2, (arguments, result.output)

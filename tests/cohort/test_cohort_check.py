@@ -209,6 +209,8 @@ def test_table(tmp_path):
         ("warning", "not in the table, a patient of its own"),
     }
     assert "patient '1'" in findings["error", "patient in two splits"][0]
+    table.write_text("slide,mpp\na,0.00025\nb,1\nc,1\n")
+    assert "in millimetres" in found(tmp_path)["error", "table"][0]
 
 
 def test_every_torn_patient_is_named(tmp_path):

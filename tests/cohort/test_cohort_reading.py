@@ -94,6 +94,7 @@ def test_table_by_itself(tmp_path):
         ("slide,split\na.svs,training\n", "line 2: split 'training' is none of train, val, test"),
         ("slide,mpp\na.svs,0\n", "line 2: mpp '0' is not a positive number"),
         ("slide,mpp\na.svs,fine\n", "line 2: mpp 'fine'"),
+        ("slide,mpp\na.svs,1e-8\n", "line 2: mpp '1e-8' is less than 0.01 microns per pixel"),
         ("slide,patient\na.svs\n", "line 2: 1 fields where the header has 2"),
         ("slide,patient\na.svs,1\n\na.svs,2\n", "line 4: slide 'a.svs' stands in line 2 too"),
         ("slide,patient\n,1\n", "line 2: the slide's name is missing"),

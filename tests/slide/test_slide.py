@@ -132,6 +132,12 @@ def test_senseless_given_mpp_is_refused(path, mpp):
         open_slide(path, mpp=mpp)
 
 
+@pytest.mark.parametrize(("mpp", "said"), [(2.5e-4, "in millimetres"), (1e300, "more than 10,000")])
+def test_a_given_mpp_that_no_microscope_has_is_refused(path, mpp, said):
+    with pytest.raises(InputError, match=f"--mpp .*{said}"):
+        open_slide(path, mpp=mpp)
+
+
 def test_read_pixels_are_the_callers_own(path, image):
     with open_slide(path) as slide:
         slide.read(0, 0, 256, 256, 0.5)[:] = 0

@@ -24,7 +24,7 @@ from carcinomap.cohort.case import Case
 from carcinomap.cohort.names import bare_name
 from carcinomap.cohort.pairing import slide_of
 from carcinomap.errors import InputError, existing_file
-from carcinomap.slide import visible_files
+from carcinomap.slide import check_mpp, visible_files
 from carcinomap.storage import AnyPath
 
 
@@ -120,8 +120,10 @@ def convert_annotations(
 
     Raises:
         InputError: The source cannot be read, the target is there already or its format cannot
-            be written, or one of the formats needs a slide and there is none.
+            be written, one of the formats needs a slide and there is none, or the mpp cannot
+            be one.
     """
+    check_mpp(mpp)
     to = to or format_to_write(target)
     if target.exists() and not overwrite:
         raise InputError(f"{target}: is there already; --overwrite replaces it")

@@ -18,6 +18,7 @@ from carcinomap.slide import (
     MissingMppError,
     Slide,
     TissueMask,
+    check_mpp,
     find_artefacts,
     find_tissue,
     open_slide,
@@ -104,8 +105,9 @@ def describe_annotation(
         mpp: Microns per level-0 pixel, overriding the slide's; without any, areas are in pixels.
 
     Raises:
-        InputError: The file cannot be read.
+        InputError: The file cannot be read, or the mpp cannot be one.
     """
+    check_mpp(mpp)
     slide = slide_of(path)
     frame = Case(slide).frame() if slide is not None else None
     if mpp is None and frame is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from carcinomap.cohort.case import SPLITS
 from carcinomap.cohort.finding import Finding
 from carcinomap.errors import InputError
+from carcinomap.slide import check_mpp
 from carcinomap.storage import AnyPath, as_path, local_copy
 
 TABLE_NAMES = ("cohort.csv", "patients.csv")
@@ -107,7 +108,7 @@ def positive_mpp(text: str) -> float | None:
     """Read a table's microns per pixel; None where it says nothing.
 
     Raises:
-        InputError: It is no positive number; the message does not say where it stands.
+        InputError: It is no number that can be one; the message does not say where it stands.
     """
     if not text:
         return None
@@ -115,6 +116,5 @@ def positive_mpp(text: str) -> float | None:
         mpp = float(text)
     except ValueError:
         mpp = math.nan
-    if not (math.isfinite(mpp) and mpp > 0):
-        raise InputError(f"mpp {text[:40]!r} is not a positive number")
+    check_mpp(mpp, f"mpp {text[:40]!r}")
     return mpp

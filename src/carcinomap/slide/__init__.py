@@ -7,7 +7,7 @@ pyramid level they come from, how they are decoded and resampled, stays in here.
 from carcinomap.slide.finding import find_slides, is_own_output, is_slide_file, visible_files
 from carcinomap.slide.opening import open_slide
 from carcinomap.slide.quickhash import quickhash
-from carcinomap.slide.readers import MissingMppError
+from carcinomap.slide.readers import MissingMppError, check_mpp
 from carcinomap.slide.slide import Level, Slide
 from carcinomap.slide.tissue import (
     Artefact,
@@ -26,6 +26,7 @@ __all__ = [
     "Slide",
     "TissueMask",
     "View",
+    "check_mpp",
     "find_artefacts",
     "find_slides",
     "find_tissue",

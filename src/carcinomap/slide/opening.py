@@ -1,6 +1,5 @@
 """Which reader opens a file."""
 
-import math
 import os
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from carcinomap.slide.readers import (
     RefusedError,
     SlideFile,
     TiffSlide,
+    check_mpp,
 )
 from carcinomap.slide.slide import Slide
 from carcinomap.storage import AnyPath, as_path
@@ -30,12 +30,11 @@ def open_slide(path: str | os.PathLike[str] | AnyPath, mpp: float | None = None)
         mpp: Microns per level-0 pixel; overrides what the file says.
 
     Raises:
-        InputError: There is no such file, no reader can show it, or it has no mpp and none is
-            given.
+        InputError: There is no such file, no reader can show it, it has no mpp and none is
+            given, or the given one cannot be.
         CarcinomapError: The storage where it is fails, or there is no room for a local copy.
     """
-    if mpp is not None and not (math.isfinite(mpp) and mpp > 0):
-        raise InputError(f"--mpp {mpp:g}: microns per pixel must be a positive number")
+    check_mpp(mpp)
     path = _whole(as_path(path))
     reasons = []
     for reader in READERS:

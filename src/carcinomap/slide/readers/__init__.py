@@ -6,7 +6,7 @@ holds a PNG or JPEG whole. Where one declines a file, it says why, and the next 
 
 from carcinomap.slide.readers.image_slide import ImageSlide
 from carcinomap.slide.readers.openslide_slide import OpenSlideSlide
-from carcinomap.slide.readers.pixel_size import MissingMppError
+from carcinomap.slide.readers.pixel_size import MissingMppError, check_mpp
 from carcinomap.slide.readers.reader import DeclinedError, RefusedError, SlideFile
 from carcinomap.slide.readers.tiff_slide import TiffSlide
 
@@ -18,4 +18,5 @@ __all__ = [
     "RefusedError",
     "SlideFile",
     "TiffSlide",
+    "check_mpp",
 ]

@@ -10,6 +10,8 @@ AGREEMENT = 0.01  # relative difference of x and y up to which pixels count as s
 # Programs write 72, 96 or 300 dots per inch into any TIFF: 353, 265 and 85 µm, which no
 # microscope means.
 PLAUSIBLE = (0.05, 20.0)
+# Light shows nothing finer than the one; the other is a centimetre, wider than most tissue.
+POSSIBLE = (0.01, 10_000.0)
 MICRONS = {"centimeter": 10_000.0, "inch": 25_400.0}
 UNITS = {1: "none", 2: "inch", 3: "centimeter"}  # TIFF's numbers, OpenSlide's words
 # Vendor whose openslide.mpp-x is nothing but the resolution tags.
@@ -18,6 +20,28 @@ GENERIC = "generic-tiff"
 
 class MissingMppError(InputError):
     """The file does not say how many microns a pixel has, and nobody else did."""
+
+
+def check_mpp(mpp: float | None, told: str = "") -> None:
+    """Make sure that what somebody says of the microns of a pixel can be so.
+
+    Args:
+        mpp: What is said; None where nothing is.
+        told: How it is said, for the message; an option where empty.
+
+    Raises:
+        InputError: It is no positive number, or no microscope has such pixels.
+    """
+    if mpp is None:
+        return
+    told = told or f"--mpp {mpp:g}"
+    low, high = POSSIBLE
+    if not (math.isfinite(mpp) and mpp > 0):
+        raise InputError(f"{told} is not a positive number")
+    if mpp < low:
+        raise InputError(f"{told} is less than {low:g} microns per pixel; is it in millimetres?")
+    if mpp > high:
+        raise InputError(f"{told} is more than {high:,.0f} microns per pixel")
 
 
 def microns_per_pixel(
