@@ -33,15 +33,23 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text atomically."""
+    """Write UTF-8 text atomically; what of a file's name is no UTF-8 is written as the disk has it.
+
+    ``errors="surrogateescape"`` reads it again.
+    """
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
 
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write JSON atomically, indented, in the order of the value's own keys."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(json_bytes(value, indent=2) + b"\n")
+
+
+def escaped(text: str) -> str:
+    """Return a text as UTF-8 can hold it: what of a file's name is no UTF-8 is escaped."""
+    return text.encode("utf-8", errors="backslashreplace").decode()
 
 
 def json_bytes(value: Any, indent: int | None = None) -> bytes:

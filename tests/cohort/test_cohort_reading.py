@@ -143,10 +143,20 @@ def test_even_odd_holes_reach_every_case(tmp_path):
     assert not any(case.even_odd_holes for case in read_cohort(tmp_path).cases)
 
 
-def test_table_in_another_encoding(tmp_path):
-    (tmp_path / "list.csv").write_bytes("slide\nMüller.svs\n".encode("latin-1"))
+@pytest.mark.parametrize("text", ["slide\nMüller.svs\n", "slide,Fällung\na.svs,\n"])
+def test_table_in_another_encoding(tmp_path, text):
+    touch(tmp_path, "a.svs", "Müller.svs")
+    (tmp_path / "list.csv").write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match="UTF-8"):
         read_cohort(tmp_path / "list.csv")
+
+
+def test_a_slide_whose_name_is_no_unicode_is_found_by_its_bytes(tmp_path):
+    touch(tmp_path, "a.svs", "M\udcfcller.svs")
+    (tmp_path / "list.csv").write_bytes(b"slide,patient\na.svs,1\nM\xfcller.svs,\n")
+    assert [case.patient for case in read_cohort(tmp_path / "list.csv").cases] == [
+        "M\udcfcller", "1",
+    ]  # fmt: skip
 
 
 def test_real_cohort(real_data):

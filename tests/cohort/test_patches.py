@@ -224,6 +224,18 @@ def test_what_is_finished_is_kept_and_the_rest_done(
     assert not calls
 
 
+def test_a_slide_whose_name_is_no_unicode_has_tiles_that_teach(tmp_path: Path) -> None:
+    write_pair(tmp_path / "in", "a\udcfc")
+    cohort = read_cohort(tmp_path / "in")
+    for _ in range(2):  # the second goes by the journal of the first
+        made = write_tiles(cohort, tmp_path / "out", SMALL)
+        tiles = read_cohort(tmp_path / "out").cases
+        assert len(tiles) == sum(made.tiles.values()) > 0
+        assert {case.patient for case in tiles} == {"a\udcfc"}
+    with tiles[0].open_slide() as slide:
+        assert not tiles[0].read_annotations(slide).notes
+
+
 def test_processes_cut_the_same_and_a_slide_that_kills_its_own_fails_alone(tmp_path: Path) -> None:
     for name in ("c", "a", "d", "b"):
         write_pair(tmp_path / "in", name)

@@ -8,12 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
-from score_files import anything, pixels, scored, two_classes, write_scores
+from score_files import SCHEME, anything, pixels, scored, two_classes, write_scores
 
 from carcinomap.annotation import ClassScheme, TissueClass
 from carcinomap.errors import InputError
+from carcinomap.evaluation import Scores
 from carcinomap.evaluation.comparison import compare
 from carcinomap.evaluation.comparison_table import comparison_table
+from carcinomap.evaluation.score_file import ScoreFile
+from carcinomap.evaluation.score_file import write_scores as write_whole_scores
 from carcinomap.evaluation.settings import EvaluationSettings
 
 RESAMPLES = 200
@@ -198,8 +201,8 @@ def printed(comparison):
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "Invalid JSON"),
-        (b"\xff\xfe\x00", "Invalid JSON"),
+        (b"", "Expecting value"),
+        (b"\xff\xfe\x00", "utf-16"),
         (b"[" * 100_000, "recursion"),
         (b"[]", "object"),
         (b'{"mean_iou": 0.5, "classes": {"a": {}, "b": {}}}', "slides: Field required"),
@@ -227,6 +230,14 @@ def test_missing_and_absurdly_large_files(tmp_path, first):
         file.truncate(2**40)
     with pytest.raises(InputError, match="more than 512 MB"):
         compare(tmp_path, first, RESAMPLES, 0)
+
+
+def test_names_that_are_no_unicode(tmp_path):
+    case = scored("s\udcfc", "p\udcfc", pixels(two_classes(5, 95)))
+    path = tmp_path / "scores.json"
+    write_whole_scores(Scores(SCHEME, 1.0, EvaluationSettings(), (case,), (), (), {}), path)
+    read = ScoreFile.read(path).slides
+    assert {name: one.patient for name, one in read.items()} == {"s\udcfc": "p\udcfc"}
 
 
 def test_a_slide_that_is_there_twice(tmp_path, first):

@@ -82,6 +82,12 @@ def test_patients_who_trained_are_named(known, tmp_path):
     )
 
 
+def test_a_patient_whose_name_is_no_unicode_is_known(tmp_path):
+    model = write_model(tmp_path / "odd.safetensors", {"patients": {"train": ["P\udcfc"]}})
+    case = write_case(tmp_path, "a", "P\udcfc")
+    assert "was trained on" in warned(KnownModel.of(model), case)[0]
+
+
 def test_patients_who_validated_are_named_apart(known, tmp_path):
     cases = [write_case(tmp_path, f"s{number}", f"p{number}") for number in (1, 3)]
     train, val = warned(known, *cases)

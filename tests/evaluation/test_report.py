@@ -125,6 +125,12 @@ def test_hostile_names_stay_text(workbench):
     assert f"Annotated classes of {HOSTILE}" in [v for n, v in shown.attributes if n == "alt"]
 
 
+def test_a_name_that_is_no_unicode_is_on_the_page_as_far_as_it_is(workbench):
+    case = workbench.case("one\udcfc", BOXES)
+    workbench.map("one\udcfc", map_labels())
+    assert "one?" in Page(report(workbench, case)[1]).words
+
+
 def test_slides_left_out_are_on_the_page(workbench):
     names = ("good", "unmapped", "unannotated", "odd")
     boxes = {"unannotated": None, "odd": [("necrosis", 200, 100, 300, 200)]}

@@ -57,6 +57,14 @@ def test_a_score_that_is_no_number_becomes_null():
     assert ModelSpec.from_json(spec.to_json()).scores == {"iou": [0.5, None], "loss": None}
 
 
+def test_a_name_that_is_no_unicode_is_escaped():
+    spec = a_spec(training={"patients": {"train": ["p\udcfc"]}, "fingerprints": {"s\udcfc": "1"}})
+    read = ModelSpec.from_json(spec.to_json())
+    assert read.training["patients"] == {"train": [r"p\udcfc"]}
+    assert read.training["fingerprints"] == {r"s\udcfc": "1"}
+    assert read.to_json() == spec.to_json()
+
+
 def broken(**changes) -> str:
     value = json.loads(a_spec().to_json())
     for key, change in changes.items():

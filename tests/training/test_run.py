@@ -89,13 +89,14 @@ def test_resume_with_other_settings_is_refused_by_name(tmp_path):
 
 
 def test_split_is_a_table_that_is_read_again(tmp_path):
-    slides = [tmp_path / "a, b.svs", tmp_path / "c.svs"]
+    slides = [tmp_path / "a, b.svs", tmp_path / "c\udcfc.svs"]  # the second is no UTF-8
     for slide in slides:
         slide.touch()
     run = Run(tmp_path)
     cases = [Case(slides[0], None, "P1", "train"), Case(slides[1], None, "P2", "val")]
     run.write_split(cases, {})
     assert list(read_cohort(run.split).cases) == cases
+    run.check_split(cases)
 
 
 def test_split_is_read_from_whatever_folder_it_was_written(tmp_path, monkeypatch):

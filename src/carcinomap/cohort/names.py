@@ -4,10 +4,15 @@ import re
 import unicodedata
 from collections.abc import Collection
 from difflib import get_close_matches
+from pathlib import Path
 
 from carcinomap.annotation import ANNOTATION_SUFFIXES
+from carcinomap.files import escaped
 from carcinomap.slide.finding import IMAGE_SUFFIXES, LABEL_ENDINGS, WHOLE_SLIDE_SUFFIXES
 from carcinomap.storage import AnyPath
+
+NO_UTF8 = "not UTF-8 text; save the table as CSV UTF-8"
+"""Of a table; but a name that a file really has may be of any bytes."""
 
 _ENDINGS = {
     *(*ANNOTATION_SUFFIXES, *WHOLE_SLIDE_SUFFIXES, *IMAGE_SUFFIXES, *LABEL_ENDINGS),
@@ -19,6 +24,19 @@ _END = re.compile(f"({'|'.join(map(re.escape, sorted(_ENDINGS)))})+$", re.IGNORE
 def bare_name(path: AnyPath) -> str:
     """Return a file's name without suffixes, and without endings such as ``_mask``."""
     return _END.sub("", path.name)
+
+
+def is_unicode(text: str) -> bool:
+    """Say whether a text is one: Python keeps what is no UTF-8 as halves of characters."""
+    return escaped(text) == text
+
+
+def names_a_file(path: AnyPath) -> bool:
+    """Say whether a file on a disk has this name, which may be longer than any can be."""
+    try:
+        return isinstance(path, Path) and path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def loose(name: str) -> str:

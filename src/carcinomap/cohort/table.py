@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from carcinomap.cohort.case import SPLITS
 from carcinomap.cohort.finding import Finding
+from carcinomap.cohort.names import NO_UTF8, is_unicode, names_a_file
 from carcinomap.errors import InputError
 from carcinomap.slide import check_mpp
-from carcinomap.storage import AnyPath, as_path, local_copy
+from carcinomap.storage import AnyPath, as_path, beside, local_copy
 
 TABLE_NAMES = ("cohort.csv", "patients.csv")
 """What a table in the folder of the slides is called."""
@@ -48,10 +49,7 @@ def read_table(path: AnyPath) -> tuple[list[Row], list[Finding]]:
     Raises:
         InputError: Not a table, or one without a column ``slide``.
     """
-    try:
-        text = local_copy(path, "table").read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text; save the table as CSV UTF-8") from error
+    text = local_copy(path, "table").read_text(encoding="utf-8-sig", errors="surrogateescape")
     header = text.split("\n", 1)[0]
     separator = max(",;\t", key=header.count)
     try:
@@ -59,6 +57,8 @@ def read_table(path: AnyPath) -> tuple[list[Row], list[Finding]]:
     except csv.Error as error:
         raise InputError(f"{path}: not a CSV table ({error})") from error
     columns = [name.strip().lower() for name in lines[0]] if lines else []
+    if not all(map(is_unicode, columns)):
+        raise InputError(f"{path}: {NO_UTF8}")
     if "slide" not in columns:
         raise InputError(f"{path}, line 1: no column named 'slide' (found: {', '.join(columns)})")
     rows: list[Row] = []
@@ -86,6 +86,8 @@ def _row(path: AnyPath, line: int, columns: list[str], entries: list[str]) -> Ro
     values = {name: entry.strip() for name, entry in zip(columns, entries, strict=True)}
     if not values["slide"]:
         raise InputError(f"{where}: the slide's name is missing")
+    if not all(map(is_unicode, entries)) and not names_a_file(beside(path, values["slide"])):
+        raise InputError(f"{where}: {NO_UTF8}")
     split = values.get("split", "").lower()
     if split and split not in SPLITS:
         raise InputError(f"{where}: split {split!r} is none of {', '.join(SPLITS)}")

@@ -14,6 +14,7 @@ from carcinomap.cohort import Case
 from carcinomap.errors import CarcinomapError
 from carcinomap.evaluation.curves import Curve, read_curves
 from carcinomap.evaluation.labels import listed
+from carcinomap.files import escaped
 from carcinomap.model import Model, open_model
 from carcinomap.model.card import Section, card, printable
 from carcinomap.segmentation.models import RUN_MODEL, model_files
@@ -81,7 +82,7 @@ class Training:
             ``none``.
         """
         before = self.annotations.get(digest)
-        for name in (patient, before):  # a slide without a patient is its own
+        for name in (escaped(patient), before):  # a slide without a patient is its own
             for split in ("train", "val", "test"):
                 if name in self.patients.get(split, ()):
                     return split

@@ -14,7 +14,7 @@ from carcinomap.errors import InputError, existing_file
 from carcinomap.evaluation.counts import Counts
 from carcinomap.evaluation.scores import Scores
 from carcinomap.evaluation.settings import EvaluationSettings
-from carcinomap.files import write_text
+from carcinomap.files import escaped, write_text
 
 NAME = "scores.json"
 LARGEST = 2**29
@@ -66,7 +66,8 @@ class ScoreFile:
         if path.stat().st_size > LARGEST:
             raise InputError(f"{path}: more than {LARGEST >> 20} MB, which is no {NAME}")
         try:
-            content = _Content.model_validate_json(path.read_bytes())
+            # Not pydantic's own reader of JSON: a name in it may be no Unicode.
+            content = _Content.model_validate(json.loads(path.read_bytes()))
             scheme = ClassScheme(tuple(TissueClass(name, "#000000") for name in content.classes))
             if len(scheme) * len(content.slides) > MOST_CLASSES:
                 raise InputError(f"{len(content.slides)} slides of {len(scheme)} classes")
@@ -78,7 +79,7 @@ class ScoreFile:
             fault = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(map(str, fault["loc"]))
             raise _broken(path, f"{place}: {fault['msg']}" if place else fault["msg"]) from error
-        except (ValueError, InputError) as error:
+        except (ValueError, RecursionError, InputError) as error:
             raise _broken(path, str(error)) from error
         if len(slides) < len(content.slides):
             raise _broken(path, "a slide is there twice")
@@ -101,7 +102,7 @@ def write_scores(scores: Scores, path: Path) -> None:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return escaped(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 def _broken(path: Path, why: str) -> InputError:

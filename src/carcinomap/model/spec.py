@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.errors import InputError
+from carcinomap.files import escaped
 from carcinomap.settings import Settings
 from carcinomap.slide import View
 from carcinomap.version import __version__
@@ -177,11 +178,16 @@ class _Metadata(Settings):
 
 
 def _plain(value: Any) -> Any:
-    """Return ``value`` as JSON can hold it: a number that is not finite becomes null."""
+    """Return ``value`` as JSON can hold it: a number that is not finite becomes null.
+
+    What of the name of a file, or of a patient named after it, is no UTF-8 is escaped.
+    """
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {escaped(str(key)): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
+    if isinstance(value, str):
+        return escaped(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -12,7 +12,7 @@ from carcinomap.cohort import Case, Cohort
 from carcinomap.cohort.folds import classes_of_one_fold, fold_cases
 from carcinomap.cohort.split import check_patients
 from carcinomap.errors import InputError
-from carcinomap.files import write_text
+from carcinomap.files import escaped, write_text
 from carcinomap.model import open_model
 from carcinomap.progress import progress
 from carcinomap.segmentation.models import fold_folders
@@ -180,7 +180,7 @@ def _begin(output: Path, folds: int, table: str, resume: bool) -> None:
     """
     path = output / FOLDS
     if resume:
-        if path.read_text(encoding="utf-8") != table:
+        if path.read_text(encoding="utf-8", errors="surrogateescape") != table:
             raise InputError(
                 f"{path}: not the folds that these slides, outlines, --folds and --seed give; "
                 "resume with what it was begun with, or start anew with --overwrite"
@@ -212,7 +212,7 @@ def _known_before(init: Path, cases: Sequence[Case]) -> list[str]:
         for patient in patients
         if isinstance(patient, str)
     }
-    both = sorted(known & {case.patient for case in cases})
+    both = sorted(known & {escaped(case.patient) for case in cases})
     if not both:
         return []
     return [

@@ -230,7 +230,7 @@ class Run:
     def _roles(self) -> dict[str, dict[str, str]]:
         """Return the lines of the split's table by the slide's name."""
         try:
-            with self.split.open(encoding="utf-8", newline="") as file:
+            with self.split.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
                 rows = list(csv.DictReader(file))
         except (OSError, ValueError, csv.Error) as error:
             raise InputError(f"{self.split}: cannot be read ({error})") from error

@@ -10,6 +10,7 @@ import warnings
 from collections import OrderedDict
 from dataclasses import replace
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from carcinomap.annotation.label_images.label_tiles import (
     packed,
 )
 from carcinomap.errors import InputError, existing_file
+from carcinomap.files import escaped
 
 _MEMORY = 1 << 29  # bytes: what a process keeps of the files it used last
 _PNG = b"\x89PNG"
@@ -128,9 +130,11 @@ def _png(path: Path, size: int) -> Tiles:
 
 
 def _open_png(path: Path) -> Any:
+    # GDAL takes names in UTF-8, which those of files need not be.
+    source = path if escaped(str(path)) == str(path) else BytesIO(path.read_bytes())
     with _lock, warnings.catch_warnings():  # which changes what all threads see
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        return rasterio.open(path, driver="PNG")
+        return rasterio.open(source, driver="PNG")
 
 
 def _tiff(path: Path) -> Tiles:

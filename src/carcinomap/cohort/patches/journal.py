@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from carcinomap.cohort.case import Case
 from carcinomap.cohort.patches.tile import Tile
@@ -61,8 +61,9 @@ def read_journal(path: Path) -> Record:
 
 def _tile(line: str) -> Tile | None:
     try:
-        tile = _TILE.validate_json(line)
-    except ValidationError:
+        # Not pydantic's own reader of JSON: a name in it may be no Unicode.
+        tile = _TILE.validate_python(json.loads(line))
+    except (ValueError, RecursionError):
         return None
     return tile if Path(tile.name).name == tile.name else None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from carcinomap.annotation import ClassScheme
 from carcinomap.cohort.case import SPLITS, Case
+from carcinomap.cohort.names import NO_UTF8, is_unicode, names_a_file
 from carcinomap.cohort.patches.folder import FEATURES, LABELS
 from carcinomap.cohort.patches.settings import TileSettings
 from carcinomap.cohort.patches.tile import Tile
@@ -49,7 +50,7 @@ def write_table(
     shares = [f"share_{name}" for name in scheme.names]
     with (
         atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(
@@ -87,11 +88,13 @@ def read_table(path: Path) -> tuple[list[Row], list[str]]:
     rows: list[Row] = []
     mistakes: list[str] = []
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             separator = max(",;\t", key=file.readline().count)
             file.seek(0)
             reader = csv.DictReader(file, delimiter=separator, strict=True)
             missing = {"image", "label"} - set(reader.fieldnames or ())
+            if not all(map(is_unicode, reader.fieldnames or ())):
+                raise InputError(f"{path}: {NO_UTF8}")
             if missing:
                 raise InputError(f"{path}, line 1: no column named {min(missing)!r}")
             for values in reader:
@@ -99,8 +102,6 @@ def read_table(path: Path) -> tuple[list[Row], list[str]]:
                     rows.append(_row(path.parent, reader.line_num, values))
                 except InputError as error:
                     mistakes.append(f"{path}, line {reader.line_num}: {error}")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text; save the table as CSV UTF-8") from error
     except csv.Error as error:
         raise InputError(f"{path}: not a CSV table ({error})") from error
     return rows, mistakes
@@ -113,9 +114,12 @@ def _row(folder: Path, line: int, values: dict[str, str]) -> Row:
     split = values.get("split", "").strip().lower()
     if split and split not in SPLITS:
         raise InputError(f"split {split[:40]!r} is none of {', '.join(SPLITS)}")
+    image = _inside(folder, values["image"].strip())
+    if not all(map(is_unicode, values.values())) and not names_a_file(image):
+        raise InputError(NO_UTF8)
     return Row(
         line,
-        _inside(folder, values["image"].strip()),
+        image,
         _inside(folder, values["label"].strip()),
         values.get("patient", "").strip(),
         split,

@@ -90,7 +90,7 @@ def write_report(scores: Scores, path: Path) -> None:
                 gallery=_with_pictures(rows, advance),
             )
         )
-        page.dump(str(temporary), encoding="utf-8")
+        page.dump(str(temporary), encoding="utf-8", errors="replace")
 
 
 def _environment() -> Environment:
