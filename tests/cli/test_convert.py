@@ -59,9 +59,11 @@ def test_a_folder_becomes_a_folder(made_slides, tmp_path):
 
 def test_a_broken_file_does_not_stop_a_folder(outlines, tmp_path):
     (tmp_path / "broken.xml").write_text("<Annotations><Annotation>")
+    (tmp_path / "gone.xml").symlink_to(tmp_path / "elsewhere.xml")
     result = call("convert", tmp_path, tmp_path / "new", "--to", "geojson")
     assert result.exit_code == 1
     assert "broken.xml" in result.stdout
+    assert "gone.xml: no such annotation file" in result.stdout
     assert (tmp_path / "new" / "slide-01.geojson").is_file()
 
 

@@ -355,9 +355,9 @@ def test_settings_that_led_to_no_tile_bind_nobody(tmp_path: Path) -> None:
 def test_an_mpp_that_cannot_be_is_no_endless_work(tmp_path: Path) -> None:
     write_pair(tmp_path / "in")
     (case,) = read_cohort(tmp_path / "in").cases
-    cases = tuple(replace(case, mpp=mpp) for mpp in (1e9, 1e-9))
-    for one in cases:
-        result = write_tiles(Cohort(tmp_path / "in", (one,)), tmp_path / "out", SMALL)
+    for mpp, tiles in ((1e4, 2), (0.01, 64)):
+        one, settings = replace(case, mpp=mpp), SMALL.model_copy(update={"mpp": tiles})
+        result = write_tiles(Cohort(tmp_path / "in", (one,)), tmp_path / "out", settings)
         ((_, error),) = result.failures
         assert "is its mpp of" in str(error)
 

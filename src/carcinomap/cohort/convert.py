@@ -167,4 +167,7 @@ def _coloured(annotations: AnnotationSet, scheme: ClassScheme | None) -> Annotat
 
 
 def _is_annotation(file: Path) -> bool:
-    return file.suffix.lower() in ANNOTATION_SUFFIXES and format_of(file) is not None
+    if file.suffix.lower() not in ANNOTATION_SUFFIXES:
+        return False
+    # A link to what is gone may be of one; that it is gone is told where it is to be converted.
+    return not file.exists() or format_of(file) is not None
