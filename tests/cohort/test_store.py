@@ -5,23 +5,24 @@ from carcinomap.cohort import Case, SlideStore
 
 
 class Opened:
-    def __init__(self, number):
+    def __init__(self, number, holds):
         self.number = number
+        self.holds = holds
         self.closed = False
 
     def close(self):
         self.closed = True
 
 
-def store_of(monkeypatch, count, limit):
+def store_of(monkeypatch, count, limit, holds=0):
     opened = []
 
     def open_slide(case):
-        opened.append(Opened(int(case.name)))
+        opened.append(Opened(int(case.name), holds))
         return opened[-1]
 
     monkeypatch.setattr(Case, "open_slide", open_slide)
-    return SlideStore([Case(Path(f"{i}.svs")) for i in range(count)], limit), opened
+    return SlideStore([Case(Path(f"{i}.svs")) for i in range(count)], limit, 100), opened
 
 
 def test_keeps_the_recently_used_open(monkeypatch):
@@ -32,6 +33,17 @@ def test_keeps_the_recently_used_open(monkeypatch):
     assert [slide.closed for slide in opened] == [False, True, False]
     store.close()
     assert all(slide.closed for slide in opened)
+
+
+def test_what_open_slides_hold_is_bounded_but_one_is_always_open(monkeypatch):
+    store, opened = store_of(monkeypatch, 4, 32, holds=40)
+    for case in (0, 1, 0, 2):
+        assert store[case].number == case
+    assert [slide.closed for slide in opened] == [False, True, False]
+    store, opened = store_of(monkeypatch, 2, 32, holds=1000)
+    for case in (0, 0, 1):
+        assert not store[case].closed
+    assert [slide.closed for slide in opened] == [True, False]
 
 
 def test_another_process_opens_its_own(monkeypatch):

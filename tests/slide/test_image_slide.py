@@ -23,6 +23,7 @@ def test_png(tmp_path, image):
     with open_slide(tmp_path / "field.png", 0.5) as slide:
         assert (slide.reader, slide.vendor, slide.mpp_source) == ("image", "png", "given")
         assert (slide.width, slide.height, slide.associated_images()) == (400, 300, ())
+        assert slide.holds == image.nbytes
         np.testing.assert_array_equal(slide.read(0, 0, 400, 300, 0.5), image)
         assert (slide.read(-10, 0, 10, 10, 0.5) == 255).all()
         slide.read(0, 0, 400, 300, 0.5)[:] = 0

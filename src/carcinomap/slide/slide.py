@@ -48,6 +48,7 @@ class Slide(ABC):
         levels: From the finest (level 0) to the coarsest.
         properties: Metadata under OpenSlide's names, whichever reader reads them.
         objective: Magnification of the scanner's objective, as the file says it, if it does.
+        holds: Bytes of decoded pixels that it keeps at most while it is open.
     """
 
     path: AnyPath
@@ -58,6 +59,7 @@ class Slide(ABC):
     levels: tuple[Level, ...]
     properties: Mapping[str, str]
     objective: str | None = None
+    holds: int = 0
 
     @property
     def name(self) -> str:

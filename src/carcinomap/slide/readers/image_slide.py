@@ -47,6 +47,7 @@ class ImageSlide(SlideFile):
                     f"an image of kind {image.mode!r}, where 8 bits per sample, grey or "
                     "in colours, were expected"
                 )
+            self.holds = 3 * image.width * image.height
             self._describe(
                 {"openslide.vendor": kind},
                 levels_of([(image.width, image.height)]),

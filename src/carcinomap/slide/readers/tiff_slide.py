@@ -27,6 +27,7 @@ class TiffSlide(SlideFile):
     """A slide in a TIFF file; if that is elsewhere, only the tiles that are needed travel."""
 
     reader = "tiff"
+    holds = CACHE_BYTES
 
     def __init__(self, path: AnyPath, mpp: float | None = None) -> None:
         super().__init__(path, mpp)
