@@ -12,6 +12,7 @@ from small_models import small_model
 
 from carcinomap.errors import InputError
 from carcinomap.model import Model, build_network, load_model, save_model
+from carcinomap.model.networks import rebuild_network
 
 
 @pytest.fixture
@@ -156,6 +157,47 @@ def test_a_description_that_does_not_fit_is_refused(model, path, changes, messag
     save_model(model, path)
     rewritten(path, **changes)
     refused(path, message)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "kwargs"),
+    [
+        ("unet", {"encoder": "tu-test_efficientnet", "decoder_width": 4.0}),
+        ("context-unet", {"encoder": "resnet18", "context": 8.0}),
+        ("fpn", {"encoder": "vgg11"}),
+        ("dpt", {"encoder": "tu-test_vit"}),
+        ("atrous-resnet", {"width": 4.0}),
+    ],
+)
+def test_a_network_that_a_file_only_names_is_never_built(
+    model, path, monkeypatch, architecture, kwargs
+):
+    built = []
+
+    def rebuild(*names):
+        network = rebuild_network(*names)
+        built.extend(tensor.device.type for tensor in network.module.state_dict().values())
+        return network
+
+    network = build_network(architecture, classes=4, pretrained=False, **kwargs)
+    views = [{"mpp": view.mpp, "size": view.size} for view in network.views(1.0, 256)]
+    save_model(model, path)
+    rewritten(path, architecture=architecture, kwargs=kwargs, views=views, stride=network.stride)
+    monkeypatch.setattr("carcinomap.model.file.rebuild_network", rebuild)
+    refused(path, "of its tensors do not fit")
+    assert set(built) == {"meta"}
+
+
+def test_a_network_that_has_to_be_built_to_be_known_is_checked_as_well(path):
+    network = build_network("unet", "mit_b0", 4, pretrained=False)
+    spec = replace(
+        small_model().spec,
+        **{"architecture": "unet", "kwargs": network.kwargs, "stride": network.stride},
+    )
+    save_model(Model(spec, network.module.eval()), path)
+    assert load_model(path).fingerprint == Model(spec, network.module).fingerprint
+    rewritten(path, {"surprise": torch.zeros(1)})
+    refused(path, "surprise")
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,9 @@ def _stored(tensor: Tensor) -> Tensor:
 
 
 def _network(spec: ModelSpec, content: Any) -> torch.nn.Module:
+    outline = _outline(spec)
+    if outline is not None:
+        _check(spec, outline, content)
     network = rebuild_network(spec.architecture, spec.kwargs, len(spec.classes))
     _check(spec, network, content)
     tensors = {name: content.get_tensor(name) for name in network.module.state_dict()}
@@ -60,6 +63,17 @@ def _network(spec: ModelSpec, content: Any) -> torch.nn.Module:
             raise InputError(f"the weights {name} are not all finite numbers")
     network.module.load_state_dict(tensors)
     return network.module.eval()
+
+
+def _outline(spec: ModelSpec) -> Network | None:
+    """Build a network without memory: the smallest file can name one of billions of weights."""
+    try:
+        with torch.device("meta"):
+            return rebuild_network(spec.architecture, spec.kwargs, len(spec.classes))
+    except (InputError, RuntimeError):
+        # Also of an encoder that computes with tensors while it is built, such as the mit_ ones,
+        # none of them large; a description that is wrong is told when the network is built.
+        return None
 
 
 def _check(spec: ModelSpec, network: Network, content: Any) -> None:
