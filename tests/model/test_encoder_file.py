@@ -45,6 +45,45 @@ def test_of_an_encoder_of_timm_for_both_views(tmp_path):
     assert all(torch.equal(state[name], tensors["conv_stem.weight"]) for name in loaded)
 
 
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16, torch.float8_e4m3fn])
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_of_numbers_of_any_precision(tmp_path, kind, suffix):
+    tensors = {
+        name: tensor.to(kind) if tensor.is_floating_point() else tensor
+        for name, tensor in trained().items()
+    }
+    path = tmp_path / f"weights{suffix}"
+    torch.save(tensors, path) if suffix == ".pth" else safetensors.torch.save_file(tensors, path)
+    network = build_network("unet", "resnet18", 3, path)
+    assert same(network, {name: tensor.float() for name, tensor in tensors.items()})
+
+
+@pytest.mark.filterwarnings("ignore")  # that some of these kinds will go
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda tensor: torch.quantize_per_tensor(tensor, 0.1, 0, torch.quint8), "quint8"),
+        (torch.Tensor.to_sparse, "sparse_coo"),
+        (lambda tensor: torch.empty_like(tensor, device="meta"), "on meta"),
+        (lambda tensor: torch.nested.nested_tensor([tensor, tensor[:1]]), "strided"),
+        (lambda tensor: (100 * tensor).to(torch.int8), "int8"),
+        (torch.Tensor.long, "int64"),
+        (lambda tensor: tensor + 0j, "complex64"),
+    ],
+)
+def test_tensors_of_other_kinds_are_refused_by_name(tmp_path, change, said):
+    tensors = {f"encoder.{name}": tensor for name, tensor in trained().items()}
+    changed = {"encoder.layer4.0.conv1.weight": change(tensors["encoder.layer4.0.conv1.weight"])}
+    path = tmp_path / "weights.pth"
+    torch.save({**tensors, **changed}, path)
+    with pytest.raises(InputError, match=rf"layer4.0.conv1.weight is of .*{said}") as raised:
+        build_network("unet", "resnet18", 3, path)
+    assert str(path) in str(raised.value)
+    elsewhere = {"decoder.weight": changed["encoder.layer4.0.conv1.weight"]}
+    torch.save({**tensors, **elsewhere}, path)
+    assert same(build_network("unet", "resnet18", 3, path), tensors, "encoder.")
+
+
 class Evil:
     """Ends the process of whoever unpickles it."""
 

@@ -1,6 +1,6 @@
 """Weights of an encoder from a file that a user has."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -12,6 +12,11 @@ from carcinomap.errors import InputError, existing_file
 
 _PREFIXES = ("", "encoder.", "module.", "module.encoder.", "backbone.", "model.")
 """What may stand before an encoder's own names where the file is of a larger network."""
+
+_NUMBERS = {torch.float64, torch.float32, torch.float16, torch.bfloat16} | {
+    *(torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz)
+}
+"""The types of numbers in which weights are taken as they are."""
 
 
 def load_encoder_file(encoder: nn.Module, path: Path) -> None:
@@ -30,6 +35,13 @@ def load_encoder_file(encoder: nn.Module, path: Path) -> None:
     wanted = encoder.state_dict()
     fitting = max((_found(wanted, tensors, prefix) for prefix in _PREFIXES), key=len)
     lacking = sorted(wanted.keys() - fitting.keys() - _counters(wanted))
+    weights = [name for name in lacking if wanted[name].is_floating_point()]
+    for place in _places(weights, tensors):
+        if not _is_plain(tensor := tensors[place], real=True):
+            raise InputError(
+                f"{path}: {place} is of {tensor.dtype} ({tensor.layout}, on {tensor.device}), "
+                "where plain floating-point numbers belong"
+            )
     if lacking:
         shown = ", ".join(lacking[:3])
         raise InputError(
@@ -42,16 +54,31 @@ def load_encoder_file(encoder: nn.Module, path: Path) -> None:
 def _found(
     wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], prefix: str
 ) -> dict[str, Tensor]:
-    """Return those tensors that are there behind a prefix, of the right shape and finite."""
+    """Return those tensors that are there behind a prefix, of the right kind and shape, finite."""
     found = {}
     for name, own in wanted.items():
         # The library keeps timm's networks under a name of its own.
         for place in (prefix + name, prefix + name.removeprefix("model.")):
             tensor = tensors.get(place)
-            if tensor is not None and tensor.shape == own.shape and tensor.isfinite().all():
-                found[name] = tensor
+            if tensor is None or not _is_plain(tensor, real=own.is_floating_point()):
+                continue
+            if tensor.shape == own.shape and (values := tensor.to(own.dtype)).isfinite().all():
+                found[name] = values
                 break
     return found
+
+
+def _is_plain(tensor: Tensor, real: bool) -> bool:
+    """Say whether a tensor has a value at every place, a real number or else a whole one."""
+    dense = tensor.layout == torch.strided and not tensor.is_nested
+    numbers = _NUMBERS if real else _NUMBERS | {torch.int32, torch.int64}
+    return dense and tensor.device.type == "cpu" and tensor.dtype in numbers
+
+
+def _places(names: Iterable[str], tensors: Mapping[str, Tensor]) -> list[str]:
+    """Return where a file has tensors of these names, whatever stands before them."""
+    ends = tuple(name.removeprefix("model.") for name in names)
+    return [place for place in tensors if place.endswith(ends)]
 
 
 def _counters(wanted: Mapping[str, Tensor]) -> set[str]:
