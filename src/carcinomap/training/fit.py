@@ -189,6 +189,7 @@ def _plan(
     views = network.views(settings.mpp, settings.patch)
     batch = settings.batch or before
     if not batch:
+        rehearse(network, views, Division(2))  # before a GPU is asked how many it can take
         half = hardware(settings)["precision"] != "32-true"
         fits = fitting_batch(network.module, views, first_device(settings), half)
         batch = fits * settings.accumulate
