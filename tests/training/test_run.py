@@ -96,7 +96,7 @@ def test_split_is_a_table_that_is_read_again(tmp_path):
     cases = [Case(slides[0], None, "P1", "train"), Case(slides[1], None, "P2", "val")]
     run.write_split(cases, {})
     assert list(read_cohort(run.split).cases) == cases
-    run.check_split(cases)
+    run.check_split(cases, {})
 
 
 def test_split_is_read_from_whatever_folder_it_was_written(tmp_path, monkeypatch):
