@@ -54,5 +54,4 @@ def escaped(text: str) -> str:
 
 def json_bytes(value: Any, indent: int | None = None) -> bytes:
     """Return JSON in UTF-8; what of a file's name is no UTF-8 is escaped, and is read again so."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False)
-    return text.encode("utf-8", errors="backslashreplace")
+    return escaped(json.dumps(value, indent=indent, ensure_ascii=False)).encode()

@@ -7,6 +7,11 @@ import typer
 
 from carcinomap.annotation import ClassScheme
 
+CohortArgument = Annotated[
+    Path,
+    typer.Argument(help="Folder of slides with annotations beside them, a CSV table, or a slide."),
+]
+
 AnnotationsOption = Annotated[
     Path | None, typer.Option(help="Folder of the annotations, if they lie apart.")
 ]

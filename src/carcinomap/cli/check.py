@@ -1,16 +1,15 @@
 """``carcinomap check``."""
 
 from collections import Counter
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from carcinomap.cli.annotation_options import (
     AnnotationsOption,
+    CohortArgument,
     EvenOddHolesOption,
     RoiOption,
     with_roi,
@@ -35,12 +34,7 @@ _STYLES = {"error": "red", "warning": "yellow"}
 
 
 def check(
-    cohort: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder of slides with annotations beside them, a CSV table, or a slide."
-        ),
-    ],
+    cohort: CohortArgument,
     work: WorkSettings,
     common: Common,
     classes: ClassesOption = None,

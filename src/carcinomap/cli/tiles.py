@@ -9,6 +9,7 @@ from rich.text import Text
 
 from carcinomap.cli.annotation_options import (
     AnnotationsOption,
+    CohortArgument,
     EvenOddHolesOption,
     RoiOption,
     with_roi,
@@ -30,12 +31,7 @@ of one process share the work on a slide, but for its outlines."""
 
 
 def tiles(
-    cohort: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder of slides with annotations beside them, a CSV table, or a slide."
-        ),
-    ],
+    cohort: CohortArgument,
     settings: TileSettings,
     work: WorkSettings,
     common: Common,

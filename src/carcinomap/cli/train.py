@@ -10,6 +10,7 @@ from rich.text import Text
 
 from carcinomap.cli.annotation_options import (
     AnnotationsOption,
+    CohortArgument,
     EvenOddHolesOption,
     RoiOption,
     with_roi,
@@ -24,12 +25,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    cohort: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder of slides with annotations beside them, a CSV table, or a slide."
-        ),
-    ],
+    cohort: CohortArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
     settings: TrainingSettings,
     classes: ClassesOption = None,

@@ -197,14 +197,15 @@ class Run:
             InputError: It would not: who has taught until now might validate, or the model would
                 be said to have learned from other outlines than it has.
         """
+        roles = self._roles()
         now = {case.slide.name: (case.patient, case.split) for case in cases}
-        before = {name: (row["patient"], row["split"]) for name, row in self._roles().items()}
+        before = {name: (row["patient"], row["split"]) for name, row in roles.items()}
         if now != before:
             raise InputError(
                 f"{self.split}: was begun with other slides, patients or splits; resume with the "
                 "same ones, or start anew with --overwrite"
             )
-        self.check_outlines(cases, fingerprints)
+        self._check_outlines(roles, cases, fingerprints)
 
     def check_outlines(self, cases: Sequence[Case], fingerprints: Mapping[str, str]) -> None:
         """Make sure that slides have the outlines that the run was begun with.
@@ -216,7 +217,14 @@ class Run:
         Raises:
             InputError: They have others.
         """
-        roles = self._roles()
+        self._check_outlines(self._roles(), cases, fingerprints)
+
+    def _check_outlines(
+        self,
+        roles: Mapping[str, Mapping[str, str]],
+        cases: Sequence[Case],
+        fingerprints: Mapping[str, str],
+    ) -> None:
         for case in cases:
             row, found = roles.get(case.slide.name, {}), _outlines(case, fingerprints)
             # What an earlier version did not record is taken to be as it was.
