@@ -49,7 +49,8 @@ rm "$ready"
 stop() {
     near_the_end=yes
     kill -TERM "$step"
-    (sleep 90 && kill -KILL "$step") &
+    # Not a child of this shell: `wait "$step"` can wait for other children too.
+    ( (sleep 90 && kill -KILL "$step") &)
 }
 trap stop USR1
 

@@ -33,7 +33,9 @@ near_the_end=
 stop() {
     near_the_end=yes
     scancel --signal=TERM "$task"
-    (sleep 90 && scancel --signal=KILL "$task.0") &  # the step alone: this script goes on
+    # The step alone, as this script goes on. Not a child of this shell: `wait "$step"` can wait
+    # for other children too.
+    ( (sleep 90 && scancel --signal=KILL "$task.0") &)
 }
 trap stop USR1
 

@@ -38,7 +38,9 @@ near_the_end=
 stop() {
     near_the_end=yes
     scancel --signal=TERM "$SLURM_JOB_ID"
-    (sleep 90 && scancel --signal=KILL "$SLURM_JOB_ID.0") &  # the step alone: this script goes on
+    # The step alone, as this script goes on. Not a child of this shell: `wait "$step"` can wait
+    # for other children too.
+    ( (sleep 90 && scancel --signal=KILL "$SLURM_JOB_ID.0") &)
 }
 trap stop USR1
 
