@@ -63,6 +63,14 @@ def test_pixels_that_are_not_square_ask(source):
     assert microns_per_pixel(PATH, properties, 0.5) == (0.5, "given")
 
 
+@pytest.mark.parametrize("size", ["1e-8", "0.009", "20000"])
+def test_pixels_that_no_microscope_has_ask(size):
+    properties = VENDOR | {"openslide.mpp-x": size, "openslide.mpp-y": size}
+    with pytest.raises(InputError, match=rf"slide\.svs: it says {float(size):g} microns .*--mpp"):
+        microns_per_pixel(PATH, properties, None)
+    assert microns_per_pixel(PATH, properties, 0.5) == (0.5, "given")
+
+
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 def test_every_reader_decides_alike(tmp_path, planar):
     """The TIFF reader takes the one, OpenSlide the other."""

@@ -56,7 +56,7 @@ def microns_per_pixel(
 
     Raises:
         MissingMppError: Nobody says it.
-        InputError: Pixels are not square.
+        InputError: Pixels are not square, or of a size that no microscope has.
     """
     if given is not None:
         return given, "given"
@@ -116,6 +116,12 @@ def _tags(properties: Mapping[str, str]) -> tuple[float, float] | None:
 
 
 def _square(path: AnyPath, x: float, y: float) -> float:
+    low, high = POSSIBLE
+    if min(x, y) < low or max(x, y) > high:
+        raise InputError(
+            f"{path}: it says {x:g} microns per pixel, which no microscope has; "
+            "say with --mpp how many there are"
+        )
     if abs(x - y) > AGREEMENT * max(x, y):
         raise InputError(
             f"{path}: {x:g} microns per pixel across but {y:g} down; "
