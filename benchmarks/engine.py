@@ -11,37 +11,21 @@ slides go to --cache, by default a folder that is gone in the end. Every measure
 of its own, unless the table says otherwise; peak memory is that of the process and its children.
 """
 
-import argparse
-import tempfile
-from pathlib import Path
-
 import engine_kills
 import engine_memory
 import engine_pipeline
 import engine_real
 import engine_seams
-
-PARTS = {
-    "pipeline": engine_pipeline,
-    "real": engine_real,
-    "memory": engine_memory,
-    "seams": engine_seams,
-    "kills": engine_kills,
-}
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cache", type=Path, help="folder for generated slides and results")
-    parts = parser.add_subparsers(dest="part", required=True)
-    for name, part in PARTS.items():
-        part.add_arguments(parts.add_parser(name, help=part.__doc__.splitlines()[0]))
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        options.cache = options.cache or Path(folder)
-        options.cache.mkdir(parents=True, exist_ok=True)
-        PARTS[options.part].show(options)
-
+import parts
 
 if __name__ == "__main__":
-    main()
+    parts.show(
+        __doc__.splitlines()[0],
+        {
+            "pipeline": engine_pipeline,
+            "real": engine_real,
+            "memory": engine_memory,
+            "seams": engine_seams,
+            "kills": engine_kills,
+        },
+    )
