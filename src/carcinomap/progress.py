@@ -98,13 +98,13 @@ def progress(description: str, total: float | None, unit: str) -> Iterator[Advan
         yield _telling(_listener, Step(description, 0, total, unit))
         return
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _RateColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         console=Console(stderr=True),
         disable=_quiet or not sys.stderr.isatty(),
     )

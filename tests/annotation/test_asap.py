@@ -88,6 +88,13 @@ def test_groups_in_a_circle_end(tmp_path):
     assert [one.label for one in found] == ["a", "b", "c"]
 
 
+def test_a_long_chain_of_groups_is_refused(tmp_path):
+    groups = [group_xml(f"g{n}", f"g{n + 1}") for n in range(99)]
+    read(tmp_path, annotation_xml(square(0, 0, 9), group="g50"), groups=groups)
+    with pytest.raises(InputError, match=r"slide\.xml: groups inside groups, 64 deep"):
+        read(tmp_path, annotation_xml(square(0, 0, 9), group="g0"), groups=groups)
+
+
 @pytest.mark.parametrize(
     ("own", "group", "colour"),
     [

@@ -30,8 +30,17 @@ def row(name: str, boat: Boat, common: Common, crew: Crew, far: bool = False) ->
     return Outcome(data, "rowed")
 
 
+def show(text: str, common: Common) -> Outcome:
+    """Show a text in a table."""
+    table = Table(show_header=False)
+    table.add_row(text)
+    return Outcome(text, table, notes=(text,))
+
+
 app = typer.Typer()
 command(app)(row)
+shows = typer.Typer()
+command(shows)(show)
 
 
 def call(*arguments):
@@ -46,6 +55,21 @@ def test_each_of_several_settings_objects_gets_its_options():
     assert all_given == ["Ann", {"length": 8.0, "oars": 4}, {"people": 5}, True, 9, 3]
     told = re.sub(r"\x1b\[[0-9;]*m", "", call("--help").stdout)
     assert all(name in told for name in ("--length", "--oars", "--people", "--far", "--workers"))
+
+
+@pytest.mark.parametrize("text", ["case[red]", "tumour [/grade]", "a :smile: b"])
+def test_text_is_shown_as_it_is(text):
+    result = CliRunner().invoke(shows, [text])
+    assert text in result.stdout
+    assert f"note: {text}" in result.stderr
+
+
+@pytest.mark.parametrize("json_too", [[], ["--json"]])
+def test_an_output_without_the_letters_ends_no_work(json_too):
+    result = CliRunner(charset="latin-1").invoke(shows, ["5 → 6 µm", *json_too])
+    assert result.exit_code == 0
+    shown = result.stdout_bytes.decode("utf-8" if json_too else "latin-1")
+    assert ("5 → 6 µm" if json_too else "5 ? 6 µm") in shown
 
 
 @pytest.mark.parametrize("option", ["--length", "--people"])

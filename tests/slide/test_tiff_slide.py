@@ -434,6 +434,12 @@ def test_more_pages_than_any_slide(tmp_path, monkeypatch, image):
         assert slide.reader == "openslide"
 
 
+def test_more_pixels_than_a_scanner_makes(tmp_path, monkeypatch, image):
+    monkeypatch.setattr("carcinomap.slide.readers.reader.MOST_PIXELS", 600_000)
+    with pytest.raises(InputError, match=r"huge\.tif.*900 × 700 pixels are more"):
+        open_slide(write_tiff(tmp_path / "huge.tif", image), 0.5)
+
+
 def test_large_image_without_tiles_asks_for_a_pyramid(tmp_path, monkeypatch, image):
     monkeypatch.setattr("carcinomap.slide.readers.tiff_page.LARGEST_PLAIN", 100_000)
     path = write_tiff(tmp_path / "large.tif", image, tile=None)

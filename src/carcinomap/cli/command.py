@@ -7,6 +7,7 @@ each of their fields. The function returns an ``Outcome``.
 import errno
 import functools
 import inspect
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -26,6 +27,9 @@ from carcinomap.settings import Settings, heading_of
 INTERRUPTED = 130
 
 WIDE = 1000  # characters of a line that is not shown in a window
+
+# Names of slides and classes may look like Rich's markup or emoji.
+_AS_IT_IS: dict[str, Any] = {"markup": False, "emoji": False}
 
 
 @dataclass(frozen=True)
@@ -193,33 +197,43 @@ def with_exit_code(call: Callable[[], Outcome], as_json: bool, quiet: bool) -> N
     Raises:
         typer.Exit: With 1 (failed), 2 (wrong usage or input) or 130 (interrupted).
     """
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    _prepare_streams(as_json)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True, **_AS_IT_IS)
     try:
         outcome = call()
     except CarcinomapError as error:
-        errors.print(f"error: {error}", style="red", markup=False)
+        errors.print(f"error: {error}", style="red")
         raise typer.Exit(error.exit_code) from error
     except OSError as error:
         if error.errno == errno.EPIPE:
             _hush()
             raise typer.Exit(1) from error
-        errors.print(f"error: {_explain(error)}", style="red", markup=False)
+        errors.print(f"error: {_explain(error)}", style="red")
         raise typer.Exit(1) from error
     except KeyboardInterrupt as interrupt:
-        errors.print(f"interrupted{f': {interrupt}' if str(interrupt) else ''}", markup=False)
+        errors.print(f"interrupted{f': {interrupt}' if str(interrupt) else ''}")
         raise typer.Exit(INTERRUPTED) from interrupt
     if not quiet:
         for note in outcome.notes:
-            errors.print(f"note: {note}", style="yellow", markup=False)
+            errors.print(f"note: {note}", style="yellow")
     if as_json:
         data = outcome.data() if callable(outcome.data) else outcome.data
         sys.stdout.write(json_bytes(data, indent=2).decode() + "\n")
     else:
         # In a file or a pipe nobody's window cuts the lines.
         width = None if sys.stdout.isatty() else WIDE
-        Console(highlight=False, width=width).print(outcome.text)
+        Console(highlight=False, width=width, **_AS_IT_IS).print(outcome.text)
     if outcome.failed:
         raise typer.Exit(1)
+
+
+def _prepare_streams(as_json: bool) -> None:
+    """Let no letter that the terminal lacks end a command; JSON is UTF-8 anywhere."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    if as_json and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 def _explain(error: OSError) -> str:

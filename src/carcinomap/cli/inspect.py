@@ -57,8 +57,11 @@ def inspect(
         except CarcinomapError as error:
             return error
 
-    with ThreadPoolExecutor(common.workers or 1) as pool:
-        found = list(pool.map(look, paths))
+    if common.workers:
+        with ThreadPoolExecutor(common.workers) as pool:
+            found = list(pool.map(look, paths))
+    else:
+        found = list(map(look, paths))  # where Ctrl-C does not wait for a thread
     errors = [one for one in found if isinstance(one, CarcinomapError)]
     if errors and len(paths) == 1:
         raise errors[0]

@@ -6,7 +6,6 @@ import math
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -28,7 +27,7 @@ def comparison_table(comparison: Comparison) -> RenderableType:
     _add(table, comparison, "", OVERALL)
     for name in comparison.scheme.names:
         table.add_section()
-        table.add_row(f"[bold]{escape(name)}[/bold]")
+        table.add_row(Text(name, style="bold"))
         _add(table, comparison, f"classes.{name}.", OF_CLASS)
     meaning = Text(
         "↓: less is better. Bold: the interval, over patients, does not reach 0. Same sign: share "

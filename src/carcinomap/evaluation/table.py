@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -59,7 +58,7 @@ def _classes(scores: Scores) -> Table:
             cells[-1] = score_text(None)  # the background is no lesion to be counted
         if scores.intervals:
             cells.insert(1, _interval(scores.intervals.get(f"classes.{name}.iou")))
-        table.add_row(escape(name), *cells, area_text(pixels * scores.mpp**2 / 1e6))
+        table.add_row(Text(name), *cells, area_text(pixels * scores.mpp**2 / 1e6))
     return table
 
 
@@ -80,7 +79,7 @@ def _interval(ends: tuple[float, float] | None) -> str:
 def _slides(scores: Scores) -> Table:
     table = _table("slide", *_figure_names(scores))
     for case in scores.cases:
-        table.add_row(escape(case.case.name), *_figures(case))
+        table.add_row(Text(case.case.name), *_figures(case))
     return table
 
 

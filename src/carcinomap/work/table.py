@@ -33,7 +33,7 @@ def shown(title: str, total: int) -> Iterator[Board]:
         yield _Silent()
     elif sys.stderr.isatty():
         table = LiveTable(title, total)
-        console = Console(stderr=True)
+        console = Console(stderr=True, markup=False, emoji=False)  # names may look like either
         with Live(
             get_renderable=lambda: table, console=console, refresh_per_second=REFRESH_PER_SECOND
         ):

@@ -24,6 +24,9 @@ from carcinomap.annotation.formats.contract import FileContext, Format
 from carcinomap.annotation.formats.regions import gathered
 from carcinomap.annotation.formats.sniffing import FileStart
 from carcinomap.annotation.formats.xml_events import stream
+from carcinomap.errors import InputError
+
+_DEEPEST = 64
 
 
 def _claims(start: FileStart) -> bool:
@@ -38,7 +41,8 @@ def _read(path: Path, context: FileContext) -> AnnotationSet:
     """
     builder = AsapBuilder(path)
     annotations, notes = gathered(stream(path, builder))
-    placed = {label: _ancestors(label, builder.groups) for label in {a.label for a in annotations}}
+    labels = {one.label for one in annotations}
+    placed = {label: _ancestors(path, label, builder.groups) for label in labels}
     return AnnotationSet(
         tuple(_in_group(one, placed[one.label], builder.groups) for one in annotations),
         notes,
@@ -46,13 +50,19 @@ def _read(path: Path, context: FileContext) -> AnnotationSet:
     )
 
 
-def _ancestors(name: str, groups: dict[str, Group]) -> list[str]:
-    """Return the groups that a group is in, outermost first."""
+def _ancestors(path: Path, name: str, groups: dict[str, Group]) -> list[str]:
+    """Return the groups that a group is in, outermost first.
+
+    Raises:
+        InputError: They are too many to be meant.
+    """
     found: list[str] = []
     while name in groups and (parent := groups[name].parent) and parent not in found:
-        found.insert(0, parent)
+        if len(found) == _DEEPEST:
+            raise InputError(f"{path}: groups inside groups, {_DEEPEST} deep: no annotation is")
+        found.append(parent)
         name = parent
-    return found
+    return found[::-1]
 
 
 def _in_group(annotation: Annotation, ancestors: list[str], groups: dict[str, Group]) -> Annotation:

@@ -9,6 +9,8 @@ from carcinomap.storage import AnyPath
 
 # Pixels of an image that can only be read as a whole, or by rows: 300 MB once decoded.
 LARGEST_PLAIN = 100_000_000
+# All of a glass slide, 25 × 75 mm, at 80x has 200,000 × 600,000; a small sparse TIFF claims more.
+MOST_PIXELS = 400_000**2
 MAKE_A_PYRAMID = (
     "too large without tiles; write it as a pyramid, for example with "
     "'vips tiffsave IN OUT.tif --tile --pyramid --compression jpeg'"
@@ -43,8 +45,12 @@ class SlideFile(Slide):
         """Take over what the file says about itself, under OpenSlide's names.
 
         Raises:
+            RefusedError: It has more pixels than a scanner makes.
             InputError: The mpp is missing, or not the same across and down.
         """
+        width, height = levels[0].width, levels[0].height
+        if width * height > MOST_PIXELS:
+            raise RefusedError(f"{width:,} × {height:,} pixels are more than a scanner makes")
         self.properties = properties
         self.levels = tuple(levels)
         self.vendor = properties.get("openslide.vendor", "unknown")
