@@ -3,17 +3,20 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from carcinomap.segmentation.job import Job
 from carcinomap.segmentation.mapping.interest import fingerprint
 from carcinomap.segmentation.settings import SPEED_ONLY
 from carcinomap.slide import Slide
-from carcinomap.storage import stamp
+from carcinomap.storage import AnyPath, stamp
 from carcinomap.version import __version__
 
 if TYPE_CHECKING:
     from carcinomap.model import Model
+
+SAMPLES, SAMPLE = 64, 4096  # pieces of a slide's file, and bytes of each
 
 
 def identity_of(job: Job, models: "Sequence[Model]") -> dict[str, Any]:
@@ -53,7 +56,24 @@ def _content(slide: Slide) -> dict[str, Any]:
     size: int | None = None
     with suppress(OSError):
         size, _ = stamp(slide.path)
-    return {"bytes": size, "quickhash": slide.properties.get("openslide.quickhash-1")}
+    return {
+        "bytes": size,
+        "quickhash": slide.properties.get("openslide.quickhash-1"),
+        "samples": _samples(slide.path),
+    }
+
+
+def _samples(path: AnyPath) -> str | None:
+    """Return the SHA-256 of pieces all over a file on a disk, as all of it takes too long."""
+    if not isinstance(path, Path) or not path.is_file():
+        return None
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        last = max(0, path.stat().st_size - SAMPLE)
+        for place in range(SAMPLES):
+            file.seek(last * place // (SAMPLES - 1))
+            digest.update(file.read(SAMPLE))
+    return digest.hexdigest()
 
 
 def described(models: "Sequence[Model]") -> dict[str, Any]:
