@@ -174,6 +174,45 @@ def test_an_upload_that_fails_leaves_no_record_and_is_made_good(bucket, made_sli
     assert "slide-01.partial" not in stored(bucket)
 
 
+def test_what_waits_to_be_brought_outlives_another_failure(
+    bucket, made_slides, monkeypatch, tmp_path
+):
+    def fails(file, to):
+        raise CarcinomapError(f"{to}: its server cannot be reached")
+
+    (slide,) = find_slides(made_slides)[:1]
+    with monkeypatch.context() as patch:
+        patch.setattr(elsewhere, "upload", fails)
+        assert segmented([slide], OUTPUT).failures
+    assert segmented([tmp_path / slide.name], OUTPUT).failures  # a disk that is not there
+    again = segment_slides([slide], FakeRuntime(unwanted, mpp=4.0), model(), OUTPUT, SETTINGS)
+    assert [one.skipped for one in again.done] == [True]
+
+
+def test_a_result_of_fewer_files_leaves_none_of_the_one_before(bucket, made_slides):
+    slides = find_slides(made_slides)[:1]
+    fewer = SegmentationSettings(tile=512, overlap=64, outlines=False)
+    segmented(slides, OUTPUT)
+    assert any(".zarr/" in name for name in stored(bucket))
+    runtime = FakeRuntime(by_position, mpp=4.0)
+    segment_slides(slides, runtime, model(), OUTPUT, fewer, overwrite=True)
+    assert set(stored(bucket)) - {"run.json", "summary.csv"} == {
+        f"slide-01{suffix}" for suffix in (".ome.tif", ".png", ".json")
+    }
+
+
+def test_files_that_the_record_does_not_name_are_not_replaced(bucket, made_slides):
+    slides = find_slides(made_slides)[:1]
+    fewer = SegmentationSettings(tile=512, overlap=64, outlines=False)
+    runtime = FakeRuntime(by_position, mpp=4.0)
+    segment_slides(slides, runtime, model(), OUTPUT, fewer)
+    bucket.put(b"drawn by hand", "maps/slide-01.geojson")
+    bucket.client.delete_object(Bucket=bucket.name, Key="maps/slide-01.ome.tif")
+    result = segment_slides(slides, runtime, model(), OUTPUT, fewer)
+    assert "slide-01.geojson: exists and is not part" in str(result.failures[0][1])
+    assert stored(bucket)["slide-01.geojson"] == b"drawn by hand"
+
+
 def test_an_upload_of_a_machine_that_died_is_no_work_of_others(bucket, made_slides):
     for name in ("slide-01.partial", "slide-01.ome.tif"):
         bucket.put(b"", f"maps/{name}")

@@ -218,6 +218,38 @@ def test_a_result_that_is_not_whole_is_made_again(
     assert segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS).skipped
 
 
+def test_a_record_without_its_files_is_made_again(tmp_path: Path, slide: MemorySlide) -> None:
+    segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
+    before = contents(tmp_path)
+    for suffix in (".ome.tif", ".geojson", ".png"):
+        (tmp_path / f"a{suffix}").unlink()
+    assert not segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS).skipped
+    assert contents(tmp_path) == before
+
+
+def test_files_that_the_record_does_not_name_are_not_replaced(
+    tmp_path: Path, slide: MemorySlide
+) -> None:
+    settings = SETTINGS.model_copy(update={"outlines": False})
+    segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, settings)
+    (tmp_path / "a.ome.tif").unlink()
+    (tmp_path / "a.geojson").write_text("drawn by hand")
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match=r"a\.geojson: exists and is not part"):
+        segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, settings)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("left", ["[" * 200_000, None])
+def test_what_is_no_record_is_told(tmp_path: Path, slide: MemorySlide, left: str | None) -> None:
+    if left is None:
+        (tmp_path / "a.json").mkdir()
+    else:
+        (tmp_path / "a.json").write_text(left)
+    with pytest.raises(InputError, match=r"a\.json: not a record of a segmentation"):
+        segment_slide(slide, FakeRuntime(by_colour), model(), tmp_path, SETTINGS)
+
+
 @pytest.mark.parametrize("other", [b"another", b"two"])
 def test_another_slide_of_the_same_name_and_size_is_noticed(tmp_path: Path, other: bytes) -> None:
     for folder, content in (("first", b"one"), ("copy", b"one"), ("second", other)):

@@ -13,9 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import Any
 
 from carcinomap.errors import InputError
-from carcinomap.segmentation.results.outputs import RECORD, SUFFIXES, Outputs, is_whole
+from carcinomap.segmentation.results.outputs import (
+    ALONE,
+    RECORD,
+    SUFFIXES,
+    Outputs,
+    is_whole,
+    unknown,
+)
 from carcinomap.storage import (
     AnyPath,
     cache_folder,
@@ -68,46 +76,41 @@ def delivered(output: AnyPath, name: str, overwrite: bool = False) -> Iterator[P
         yield folder
         return
     here, there = Outputs(folder, name), output / f"{name}{RECORD}"
-    record, fetched = here.path(RECORD), None
+    record, alone = here.path(RECORD), here.path(ALONE)
+    if alone.exists():  # a process was killed
+        _clear(here)
     known = read_small(there, LARGEST)
-    if known is None and not overwrite and not record.exists():
-        _refuse_strangers(output, name)
-    if known is not None and _is_whole(known, output, name):
+    whole = known is not None and _is_whole(known, output, name)
+    if not (whole or overwrite or record.exists()):
+        _refuse_strangers(output, name, known)
+    if known is not None and whole:
         folder.mkdir(parents=True, exist_ok=True)
+        alone.touch()
         record.write_bytes(known)
-        fetched = _file_number(record)
-    new = False
     try:
         yield folder
-        # Not by its content: a map that is made anew has the same record.
-        new = record.exists() and _file_number(record) != fetched
-        if new:
-            remove(there)
+        if record.exists() and not alone.exists():
             _send(here, output)
-            new = False
+            _clear(here)
     finally:
-        if not new:
+        if alone.exists():
             _clear(here)
 
 
-def _refuse_strangers(output: AnyPath, name: str) -> None:
-    """Refuse to replace files without a record, unless a process died while it brought them."""
-    places = [output / f"{name}{suffix}" for suffix in SUFFIXES]
-    strangers = [place for place in places if kind_of(place)]
+def _refuse_strangers(output: AnyPath, name: str, known: bytes | None) -> None:
+    """Refuse to replace what no record names, unless a process died while it brought it."""
+    there = [suffix for suffix in SUFFIXES if kind_of(output / f"{name}{suffix}")]
+    strangers = there if known is None else unknown(_expected(known), there)
     if strangers and not kind_of(output / f"{name}{BRINGING}"):
         raise InputError(
-            f"{strangers[0]}: exists and is not part of a finished result; "
+            f"{output / f'{name}{strangers[0]}'}: exists and is not part of a finished result; "
             "choose another folder, or replace it with --overwrite"
         )
 
 
 def _is_whole(record: bytes, output: AnyPath, name: str) -> bool:
     """Say whether all files of a result are there; where it is no record of ours, that is told."""
-    try:
-        expected = dict(json.loads(record).get("files", {}))
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        return True
-    sizes = {}
+    expected, sizes = _expected(record), {}
     for suffix in SUFFIXES:
         place = output / f"{name}{suffix}"
         if suffix in expected and kind_of(place) == "file":
@@ -116,10 +119,12 @@ def _is_whole(record: bytes, output: AnyPath, name: str) -> bool:
     return is_whole(expected, sizes)
 
 
-def _file_number(path: Path) -> tuple[int, int]:
-    """Return what differs when another file was put in the place of one."""
-    status = path.stat()
-    return status.st_ino, status.st_mtime_ns
+def _expected(record: bytes) -> dict[str, Any]:
+    """Return the bytes of the files that a record names, by suffix; none where it is not ours."""
+    try:
+        return dict(json.loads(record).get("files", {}))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 @contextmanager
@@ -165,10 +170,12 @@ def _fetched(output: AnyPath, folder: Path) -> dict[str, int]:
 
 
 def _send(here: Outputs, output: AnyPath) -> None:
-    """Upload the files of a result, of images in many files all of these, the record last."""
+    """Put the files of a result in the place of those that are there, the record last."""
     mark = output / f"{here.name}{BRINGING}"
     with NamedTemporaryFile() as empty:
         upload(Path(empty.name), mark)
+    for suffix in reversed(SUFFIXES):
+        _remove_all(output / f"{here.name}{suffix}")
     for suffix in SUFFIXES:
         path = here.path(suffix)
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
@@ -178,8 +185,15 @@ def _send(here: Outputs, output: AnyPath) -> None:
     remove(mark)
 
 
+def _remove_all(place: AnyPath) -> None:
+    """Remove a file, or all that is in an image of many files."""
+    kind = kind_of(place)
+    for file in [place] if kind == "file" else list_files(place) if kind else []:
+        remove(file)
+
+
 def _clear(here: Outputs) -> None:
-    for suffix in SUFFIXES:
+    for suffix in (*SUFFIXES, ALONE):
         path = here.path(suffix)
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

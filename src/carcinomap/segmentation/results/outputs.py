@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,9 @@ PUBLISHING = "publishing"
 
 WHOLE = "whole"
 """Marks a partial folder of which all files are whole, and those missing have been moved."""
+
+ALONE = ".elsewhere"
+"""Ends the name of a file that is there while the record stands for a result that is elsewhere."""
 
 IDENTITY = ("slide", "model", "mpp", "size", "settings", "roi")
 """Entries of the record that must be the same for a result to be the one asked for."""
@@ -65,39 +68,57 @@ class Outputs:
             InputError: There is a result of another slide, model or settings, or files of these
                 names that are no result of ours.
         """
-        record_path = self.path(RECORD)
-        if not record_path.exists():
-            others = [self.path(suffix) for suffix in SUFFIXES if suffix != RECORD]
-            strangers = [path for path in others if path.exists()]
+        there = [suffix for suffix in SUFFIXES if self.path(suffix).exists()]
+        if RECORD not in there:
             # They are ours where a run was killed while it gave files their names.
-            if strangers and not (self.partial / PUBLISHING).exists():
-                raise InputError(
-                    f"{strangers[0]}: exists and is not part of a finished result; "
-                    "choose another folder, or replace it with --overwrite"
-                )
+            if not (self.partial / PUBLISHING).exists():
+                self._refuse(there)
             return None
+        record = self._record_of(identity)
+        expected = record.get("files", {})
+        if self.path(ALONE).exists() or (MAP in there and is_whole(expected, self.sizes())):
+            return record
+        self._refuse(unknown(expected, there))
+        return None
+
+    def _record_of(self, identity: Mapping[str, Any]) -> dict[str, Any]:
+        """Read the record, and make sure that it is one of this identity."""
+        path = self.path(RECORD)
         try:
-            record = json.loads(record_path.read_text(encoding="utf-8"))
+            record = dict(json.loads(path.read_text(encoding="utf-8")))
             differing = [key for key in IDENTITY if record[key] != identity[key]]
             # Earlier versions did not write down these two, and not every reader knows of both.
             content = record.get("content", {})
             pairs = [(content.get(key), value) for key, value in identity["content"].items()]
             if any(None not in pair and pair[0] != pair[1] for pair in pairs):
                 differing.append("slide's content")
-            expected = dict(record.get("files", {}))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            dict(record.get("files", {}))
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            IsADirectoryError,
+        ) as error:
             raise InputError(
-                f"{record_path}: not a record of a segmentation; "
+                f"{path}: not a record of a segmentation; "
                 "choose another folder, or replace it with --overwrite"
             ) from error
         if differing:
             raise InputError(
-                f"{record_path}: is there already and differs in its {', '.join(differing)}; "
+                f"{path}: is there already and differs in its {', '.join(differing)}; "
                 "choose another folder, or replace it with --overwrite"
             )
-        there = [suffix for suffix in SUFFIXES if self.path(suffix).exists()]
-        whole = MAP in there and is_whole(expected, self.sizes())
-        return dict(record) if whole or there == [RECORD] else None
+        return record
+
+    def _refuse(self, strangers: Sequence[str]) -> None:
+        """Replace no files that nobody knows, of these suffixes."""
+        if strangers:
+            raise InputError(
+                f"{self.path(strangers[0])}: exists and is not part of a finished result; "
+                "choose another folder, or replace it with --overwrite"
+            )
 
     def sizes(self) -> dict[str, int]:
         """Return the bytes of the files that are there; not of folders, and not of the record."""
@@ -157,7 +178,7 @@ class Outputs:
     def publish(self, inside: "Outputs") -> None:
         """Move the files to their final names; the record, which vouches for them, comes last."""
         (inside.folder / PUBLISHING).touch()
-        for suffix in reversed(SUFFIXES):
+        for suffix in (*reversed(SUFFIXES), ALONE):
             _remove(self.path(suffix))
         for suffix in SUFFIXES:
             for file in inside.path(suffix).rglob("*"):  # of planes, which are folders
@@ -171,6 +192,17 @@ class Outputs:
         for suffix in SUFFIXES:
             if inside.path(suffix).exists():
                 os.replace(inside.path(suffix), self.path(suffix))
+
+
+def unknown(expected: Mapping[str, Any], there: Sequence[str]) -> list[str]:
+    """Return which of the files that are there are not of the result that had a record.
+
+    Args:
+        expected: Bytes by suffix, in the record; empty in those of earlier versions.
+        there: Suffixes.
+    """
+    named = (*expected, RECORD, PROBABILITIES, UNCERTAINTY)  # a record names no folders
+    return [suffix for suffix in there if suffix not in named] if expected else []
 
 
 def is_whole(expected: Mapping[str, Any], sizes: Mapping[str, int]) -> bool:
