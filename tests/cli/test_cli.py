@@ -31,6 +31,29 @@ def maps(made_slides, model, tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "evaluate SLIDES --predictions maps --output",
+        "evaluate SLIDES --output scores --predictions",
+        "train SLIDES --output",
+        "tiles SLIDES --output",
+        "tiles SLIDES --preview",
+        "export MODEL --output",
+        "export",
+        "demo --output",
+        "inspect SLIDES --pictures",
+        "convert SLIDES",
+    ],
+)
+def test_what_must_be_on_a_disk_is_no_address(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call(*words.split(), "s3://bucket/place")
+    assert result.exit_code == 2
+    assert "on a disk" in " ".join(result.stderr.replace("│", " ").split())
+    assert not list(tmp_path.iterdir())
+
+
 def test_segment_leaves_four_files_a_slide_and_a_summary(maps, made_slides):
     names = sorted(path.stem for path in made_slides.glob("*.svs"))
     suffixes = (".geojson", ".json", ".ome.tif", ".png")

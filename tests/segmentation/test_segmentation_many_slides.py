@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from carcinomap.errors import CarcinomapError
 from carcinomap.segmentation import SegmentationSettings, segment_slide, segment_slides
 from carcinomap.segmentation.asked import Asked, SlideList
 from carcinomap.segmentation.many_slides import _segment_all
-from carcinomap.segmentation.models import CannotBeginError, Opened
+from carcinomap.segmentation.models import CannotBeginError, ModelFiles, Opened
 from carcinomap.segmentation.tasks import Order
 from carcinomap.slide import find_slides, quickhash
 from carcinomap.work import Shard
@@ -219,3 +220,10 @@ def test_ctrl_c_leaves_a_record(slides, tmp_path, monkeypatch):
         segmented([slides[0], slides[2]], output)
     record = json.loads((output / "run.json").read_text())
     assert [one["status"] for one in record["slides"]] == ["was there", "not done"]
+
+
+def test_addresses_are_no_files_of_a_machine(tmp_path):
+    """A cluster looks for the files on every machine."""
+    files = ModelFiles((Path("s3://models/first.safetensors"), tmp_path / "second"), "cpu", 1)
+    order = Order(files, tmp_path, SETTINGS, Path("https://lab.org/roi.geojson"))
+    assert order.files(Asked(tmp_path / "a.svs")) == (tmp_path / "a.svs", tmp_path / "second")

@@ -12,6 +12,7 @@ from carcinomap.annotation import format_to_write
 from carcinomap.cli.annotation_options import EvenOddHolesOption
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Outcome
+from carcinomap.cli.on_disk import on_disk
 from carcinomap.cohort import Conversion, convert_annotations, files_to_convert
 from carcinomap.errors import CarcinomapError
 from carcinomap.progress import progress
@@ -35,7 +36,10 @@ def convert(
         Path, typer.Argument(metavar="IN", help="Annotation file, or a folder of them.")
     ],
     target: Annotated[
-        Path, typer.Argument(metavar="OUT", help="File to write; its name says the format.")
+        Path,
+        typer.Argument(
+            metavar="OUT", callback=on_disk, help="File to write; its name says the format."
+        ),
     ],
     to: Annotated[
         Target | None,

@@ -8,11 +8,14 @@ from rich.console import Group
 from rich.text import Text
 
 from carcinomap.cli.command import Outcome
+from carcinomap.cli.on_disk import on_disk
 from carcinomap.demo.settings import DemoSettings
 
 
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", callback=on_disk, help="Folder to write to.")
+    ],
     settings: DemoSettings,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a demo.")] = False,
 ) -> Outcome:

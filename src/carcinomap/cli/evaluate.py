@@ -8,6 +8,7 @@ import typer
 from carcinomap.cli.annotation_options import AnnotationsOption, EvenOddHolesOption, RoiOption
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Common, Outcome
+from carcinomap.cli.on_disk import on_disk
 from carcinomap.cli.work_options import backend_of, slides_at_once
 from carcinomap.evaluation import EvaluationSettings
 from carcinomap.work import WorkSettings
@@ -22,10 +23,16 @@ def evaluate(
         Path, typer.Argument(help="Folder of annotated slides, a CSV table, or one slide.")
     ],
     predictions: Annotated[
-        Path, typer.Option(help="Folder of class maps, or of a second reader's annotations.")
+        Path,
+        typer.Option(
+            callback=on_disk, help="Folder of class maps, or of a second reader's annotations."
+        ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for scores.json and report.html.")
+        Path,
+        typer.Option(
+            "--output", "-o", callback=on_disk, help="Folder for scores.json and report.html."
+        ),
     ],
     settings: EvaluationSettings,
     work: WorkSettings,

@@ -8,7 +8,10 @@ from rich.console import Group
 from rich.text import Text
 
 from carcinomap.cli.command import Common, Outcome
+from carcinomap.cli.on_disk import on_disk
+from carcinomap.errors import InputError
 from carcinomap.model.export import Format
+from carcinomap.storage import as_path, is_remote
 
 if TYPE_CHECKING:
     from carcinomap.model.export import Exported
@@ -23,7 +26,12 @@ def export(
     ] = Format.ONNX,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write (beside the model, of its name)."),
+        typer.Option(
+            "--output",
+            "-o",
+            callback=on_disk,
+            help="File to write (beside the model, of its name).",
+        ),
     ] = None,
     check: Annotated[
         Path | None,
@@ -49,6 +57,8 @@ def export(
         tissue_patches,
     )
 
+    if output is None and is_remote(as_path(model)):
+        raise InputError(f"{as_path(model)}: say with --output where to write on a disk")
     loaded = load_model(model)
     patches = (
         made_patches(loaded.spec, common.seed)

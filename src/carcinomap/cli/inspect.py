@@ -13,6 +13,7 @@ from rich.text import Text
 from carcinomap.annotation import ANNOTATION_SUFFIXES, ClassScheme
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Common, Outcome
+from carcinomap.cli.on_disk import on_disk
 from carcinomap.cohort import describe_annotation, describe_slide, why_no_annotation
 from carcinomap.errors import CarcinomapError
 from carcinomap.model.card import card, caveats, printable
@@ -36,7 +37,10 @@ def inspect(
     ] = None,
     pictures: Annotated[
         Path | None,
-        typer.Option(help="Folder for pictures of the slides with tissue and artefacts marked."),
+        typer.Option(
+            callback=on_disk,
+            help="Folder for pictures of the slides with tissue and artefacts marked.",
+        ),
     ] = None,
 ) -> Outcome:
     """Show what is in a slide, an annotation, a class map or a model.

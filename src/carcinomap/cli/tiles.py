@@ -16,6 +16,7 @@ from carcinomap.cli.annotation_options import (
 )
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Common, Outcome
+from carcinomap.cli.on_disk import on_disk
 from carcinomap.cli.work_options import backend_of, slides_at_once, threads_each
 from carcinomap.cohort import TileSettings
 from carcinomap.errors import InputError
@@ -36,11 +37,15 @@ def tiles(
     work: WorkSettings,
     common: Common,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the tiles.")
+        Path | None,
+        typer.Option("--output", "-o", callback=on_disk, help="Folder for the tiles."),
     ] = None,
     preview: Annotated[
         Path | None,
-        typer.Option(help="Picture of patches at --mpp, as they are and as training varies them."),
+        typer.Option(
+            callback=on_disk,
+            help="Picture of patches at --mpp, as they are and as training varies them.",
+        ),
     ] = None,
     classes: ClassesOption = None,
     annotations: AnnotationsOption = None,

@@ -17,6 +17,7 @@ from carcinomap.cli.annotation_options import (
 )
 from carcinomap.cli.classes import ClassesOption, read_classes
 from carcinomap.cli.command import Outcome
+from carcinomap.cli.on_disk import on_disk
 from carcinomap.training import TrainingSettings
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 def train(
     cohort: CohortArgument,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", callback=on_disk, help="Folder of the run.")
+    ],
     settings: TrainingSettings,
     classes: ClassesOption = None,
     annotations: AnnotationsOption = None,

@@ -11,7 +11,7 @@ from carcinomap.segmentation.results.elsewhere import delivered
 from carcinomap.segmentation.results.outputs import Outputs, check_spares
 from carcinomap.segmentation.settings import SegmentationSettings
 from carcinomap.slide import open_slide, quickhash
-from carcinomap.storage import AnyPath, is_remote, stamp
+from carcinomap.storage import AnyPath, as_path, is_remote, stamp
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Order:
 
     def files(self, asked: Asked) -> tuple[Path, ...]:
         """Return what a process that maps a slide opens of the disks of its machine."""
-        opened = (asked.path, *self.executor.files, self.roi)
-        return tuple(path for path in opened if isinstance(path, Path))
+        opened = (asked.path, *self.executor.files, *([self.roi] if self.roi else []))
+        return tuple(path for path in map(as_path, opened) if isinstance(path, Path))
 
 
 @dataclass(frozen=True)
