@@ -201,6 +201,21 @@ def test_a_result_of_fewer_files_leaves_none_of_the_one_before(bucket, made_slid
     }
 
 
+def test_the_table_knows_the_map_of_a_part_that_ended_meanwhile(bucket, made_slides, monkeypatch):
+    first, second = find_slides(made_slides)[:2]
+    whole, others = elsewhere.upload, [second]
+
+    def upload(file, to):
+        if file.name == "summary.csv" and others:
+            segmented([others.pop()], OUTPUT)
+        whole(file, to)
+
+    monkeypatch.setattr(elsewhere, "upload", upload)
+    segmented([first], OUTPUT)
+    table = csv.DictReader(io.StringIO(stored(bucket)["summary.csv"].decode()))
+    assert [row["name"] for row in table] == ["slide-01", "slide-02"]
+
+
 def test_files_that_the_record_does_not_name_are_not_replaced(bucket, made_slides):
     slides = find_slides(made_slides)[:1]
     fewer = SegmentationSettings(tile=512, overlap=64, outlines=False)

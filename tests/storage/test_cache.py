@@ -59,6 +59,16 @@ def test_a_query_may_choose_the_file_or_be_a_signature_that_is_new_every_time(we
         assert local_copy(chosen).read_bytes() == content
 
 
+def test_what_no_server_tells_the_version_of_is_fetched_by_each_process(web, cache, monkeypatch):
+    web.tells_version = False
+    path = as_path(web.put(CONTENT, "a.xml"))
+    first = local_copy(path)
+    assert local_copy(path) == first
+    web.put(CONTENT[::-1], "a.xml")
+    monkeypatch.setattr(module, "_THIS_PROCESS", "another")
+    assert local_copy(path).read_bytes() == CONTENT[::-1]
+
+
 def test_the_download_shows_its_progress(bucket, cache, monkeypatch):
     monkeypatch.setattr("carcinomap.storage.download.CHUNK", 50_000)
     steps = []

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import re
+import secrets
 import shutil
 import weakref
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ GB = 1_000_000_000
 DEFAULT_GB = 50.0
 SPARE = GB // 2
 """Bytes of the disk that are left to others."""
+_THIS_PROCESS = secrets.token_hex(8)
 
 
 class LocalCopy:
@@ -115,11 +117,14 @@ def _key(path: UPath, known: Mapping[str, Any]) -> str:
     """Return what the entry of a file's content is called.
 
     What an address says after ``?`` may choose the file, or be a signature that is new every time:
-    it does not count where the server tells contents apart.
+    it does not count where the server tells contents apart. Where it does not even tell when a file
+    changed, another process fetches it anew.
     """
     tagged = known.get("ETag") or known.get("etag")
     query = "" if tagged else path.storage_options.get("params", "")
-    return hashlib.sha256(f"{path}\n{signs_of(known)}\n{query}".encode()).hexdigest()[:32]
+    size, sign = signs_of(known)
+    what = f"{path}\n{size}\n{_THIS_PROCESS if sign is None else sign}\n{query}"
+    return hashlib.sha256(what.encode()).hexdigest()[:32]
 
 
 def _held(entry: Path, path: UPath) -> LocalCopy:

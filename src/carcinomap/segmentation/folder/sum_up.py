@@ -11,7 +11,7 @@ from carcinomap.errors import CarcinomapError
 from carcinomap.segmentation.folder import failures, gallery, manifest, summary
 from carcinomap.segmentation.folder.failures import newer
 from carcinomap.segmentation.folder.manifest import Run, SlideRun
-from carcinomap.segmentation.results.elsewhere import mirrored
+from carcinomap.segmentation.results.elsewhere import mirrored, small_files
 from carcinomap.segmentation.results.outputs import RECORD
 from carcinomap.storage import AnyPath, is_remote
 
@@ -37,9 +37,15 @@ def sum_up(output: AnyPath, run: Run, part: str, overwrite: bool) -> tuple[str, 
     """
     if isinstance(output, Path) and not output.is_dir() and _told_by_its_error(run, part):
         return ()
+    notes: tuple[str, ...] = ()
     try:
-        with mirrored(output) as folder:
-            return _write_all(folder, run, part, overwrite, not is_remote(output))
+        for _ in range(LOOKS):
+            with mirrored(output) as folder:
+                notes = _write_all(folder, run, part, overwrite, not is_remote(output))
+                seen = {path.name for path in folder.iterdir()}
+            if not is_remote(output) or {path.name for path in small_files(output)} <= seen:
+                break
+        return notes
     except (CarcinomapError, OSError) as error:
         return (f"{output}: could not be summed up ({error})",)
 

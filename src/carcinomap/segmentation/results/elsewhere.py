@@ -150,13 +150,18 @@ def mirrored(output: AnyPath) -> Iterator[Path]:
             remove(output / gone)
 
 
-def _fetched(output: AnyPath, folder: Path) -> dict[str, int]:
-    """Fetch all records and tables into a folder; return their times of change there."""
-    small = [
+def small_files(output: AnyPath) -> list[AnyPath]:
+    """Return all records and tables of a folder, not of those in it."""
+    return [
         path
         for path in list_files(output)
         if path.suffix in (RECORD, ".csv") and str(path.parent) == str(output).rstrip("/")
     ]
+
+
+def _fetched(output: AnyPath, folder: Path) -> dict[str, int]:
+    """Fetch all records and tables into a folder; return their times of change there."""
+    small = small_files(output)
 
     def fetch(path: AnyPath) -> None:
         content, when = read_small(path, LARGEST), modified(path)
