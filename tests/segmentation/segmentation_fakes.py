@@ -166,3 +166,23 @@ def write_map(path: Path, labels: np.ndarray, mpp: float = 1.0, scheme: Any = CL
 def read_all(path: Path) -> np.ndarray:
     with ClassMap.open(path) as class_map:
         return class_map.window(0, 0, class_map.width, class_map.height)
+
+
+def lesions(height: int = 600, width: int = 900) -> np.ndarray:
+    """A disc of invasive with a hole, a benign square, normal tissue around, glass outside."""
+    y, x = np.mgrid[:height, :width]
+    labels = np.full((height, width), NOT_MAPPED, np.uint8)
+    labels[50:-50, 50:-50] = 0
+    distance = np.hypot(y - 300, x - 300)
+    labels[distance < 150] = 3
+    labels[distance < 60] = 0
+    labels[200:350, 550:700] = 1
+    return labels
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}

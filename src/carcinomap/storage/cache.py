@@ -29,6 +29,7 @@ DEFAULT_GB = 50.0
 SPARE = GB // 2
 """Bytes of the disk that are left to others."""
 _THIS_PROCESS = secrets.token_hex(8)
+"""In place of a version, where a server tells none."""
 
 
 class LocalCopy:

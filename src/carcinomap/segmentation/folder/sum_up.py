@@ -37,13 +37,14 @@ def sum_up(output: AnyPath, run: Run, part: str, overwrite: bool) -> tuple[str, 
     """
     if isinstance(output, Path) and not output.is_dir() and _told_by_its_error(run, part):
         return ()
+    remote = is_remote(output)
     notes: tuple[str, ...] = ()
     try:
         for _ in range(LOOKS):
             with mirrored(output) as folder:
-                notes = _write_all(folder, run, part, overwrite, not is_remote(output))
+                notes = _write_all(folder, run, part, overwrite, not remote)
                 seen = {path.name for path in folder.iterdir()}
-            if not is_remote(output) or {path.name for path in small_files(output)} <= seen:
+            if not remote or {path.name for path in small_files(output)} <= seen:
                 break
         return notes
     except (CarcinomapError, OSError) as error:

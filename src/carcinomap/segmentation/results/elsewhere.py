@@ -15,14 +15,15 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any
 
-from carcinomap.errors import InputError
 from carcinomap.segmentation.results.outputs import (
     ALONE,
+    NO_RECORD,
     RECORD,
     SUFFIXES,
     Outputs,
     is_whole,
-    unknown,
+    not_named,
+    refuse,
 )
 from carcinomap.storage import (
     AnyPath,
@@ -100,12 +101,9 @@ def delivered(output: AnyPath, name: str, overwrite: bool = False) -> Iterator[P
 def _refuse_strangers(output: AnyPath, name: str, known: bytes | None) -> None:
     """Refuse to replace what no record names, unless a process died while it brought it."""
     there = [suffix for suffix in SUFFIXES if kind_of(output / f"{name}{suffix}")]
-    strangers = there if known is None else unknown(_expected(known), there)
+    strangers = there if known is None else not_named(_expected(known), there)
     if strangers and not kind_of(output / f"{name}{BRINGING}"):
-        raise InputError(
-            f"{output / f'{name}{strangers[0]}'}: exists and is not part of a finished result; "
-            "choose another folder, or replace it with --overwrite"
-        )
+        refuse(output / f"{name}{suffix}" for suffix in strangers)
 
 
 def _is_whole(record: bytes, output: AnyPath, name: str) -> bool:
@@ -123,7 +121,7 @@ def _expected(record: bytes) -> dict[str, Any]:
     """Return the bytes of the files that a record names, by suffix; none where it is not ours."""
     try:
         return dict(json.loads(record).get("files", {}))
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except NO_RECORD:
         return {}
 
 
@@ -192,9 +190,11 @@ def _send(here: Outputs, output: AnyPath) -> None:
 
 def _remove_all(place: AnyPath) -> None:
     """Remove a file, or all that is in an image of many files."""
-    kind = kind_of(place)
-    for file in [place] if kind == "file" else list_files(place) if kind else []:
-        remove(file)
+    if kind_of(place) == "folder":
+        for file in list_files(place):
+            remove(file)
+    else:
+        remove(place)
 
 
 def _clear(here: Outputs) -> None:

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,9 @@ WHOLE = "whole"
 
 ALONE = ".elsewhere"
 """Ends the name of a file that is there while the record stands for a result that is elsewhere."""
+
+NO_RECORD = (ValueError, KeyError, TypeError, AttributeError, RecursionError, IsADirectoryError)
+"""What reading a file ends in that is not a record."""
 
 IDENTITY = ("slide", "model", "mpp", "size", "settings", "roi")
 """Entries of the record that must be the same for a result to be the one asked for."""
@@ -72,13 +75,13 @@ class Outputs:
         if RECORD not in there:
             # They are ours where a run was killed while it gave files their names.
             if not (self.partial / PUBLISHING).exists():
-                self._refuse(there)
+                refuse(self.path(suffix) for suffix in there)
             return None
         record = self._record_of(identity)
-        expected = record.get("files", {})
+        expected = record["files"]
         if self.path(ALONE).exists() or (MAP in there and is_whole(expected, self.sizes())):
             return record
-        self._refuse(unknown(expected, there))
+        refuse(self.path(suffix) for suffix in not_named(expected, there))
         return None
 
     def _record_of(self, identity: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,15 +95,8 @@ class Outputs:
             pairs = [(content.get(key), value) for key, value in identity["content"].items()]
             if any(None not in pair and pair[0] != pair[1] for pair in pairs):
                 differing.append("slide's content")
-            dict(record.get("files", {}))
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            IsADirectoryError,
-        ) as error:
+            record["files"] = dict(record.get("files", {}))
+        except NO_RECORD as error:
             raise InputError(
                 f"{path}: not a record of a segmentation; "
                 "choose another folder, or replace it with --overwrite"
@@ -111,14 +107,6 @@ class Outputs:
                 "choose another folder, or replace it with --overwrite"
             )
         return record
-
-    def _refuse(self, strangers: Sequence[str]) -> None:
-        """Replace no files that nobody knows, of these suffixes."""
-        if strangers:
-            raise InputError(
-                f"{self.path(strangers[0])}: exists and is not part of a finished result; "
-                "choose another folder, or replace it with --overwrite"
-            )
 
     def sizes(self) -> dict[str, int]:
         """Return the bytes of the files that are there; not of folders, and not of the record."""
@@ -194,7 +182,20 @@ class Outputs:
                 os.replace(inside.path(suffix), self.path(suffix))
 
 
-def unknown(expected: Mapping[str, Any], there: Sequence[str]) -> list[str]:
+def refuse(strangers: Iterable[AnyPath]) -> None:
+    """Refuse to replace files that are no result of ours.
+
+    Raises:
+        InputError: There are any.
+    """
+    for stranger in strangers:
+        raise InputError(
+            f"{stranger}: exists and is not part of a finished result; "
+            "choose another folder, or replace it with --overwrite"
+        )
+
+
+def not_named(expected: Mapping[str, Any], there: Sequence[str]) -> list[str]:
     """Return which of the files that are there are not of the result that had a record.
 
     Args:
