@@ -24,12 +24,13 @@ def interruptible() -> Iterator[None]:
     heard.settimeout(None)
     waiter = threading.Thread(target=_wake, args=(heard, threading.get_ident()), daemon=True)
     handler = signal.signal(signal.SIGWINCH, lambda *_: None)
-    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
     waiter.start()
     try:
         yield
     finally:
-        signal.set_wakeup_fd(before)
+        # Not what was there: it may be that of a task that was interrupted just here, closed since.
+        signal.set_wakeup_fd(-1)
         told.close()
         waiter.join()
         signal.signal(signal.SIGWINCH, handler)
